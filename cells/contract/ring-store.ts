@@ -1,0 +1,49 @@
+/** The part of the store that the control plane and the channel servers share: slot tables and heartbeats. */
+import type { RingTable } from './ring-table.ts';
+
+export type NodeRole = 'gateway' | 'channel' | 'api';
+
+/** One row a dataplane process, written every heartbeat interval by the process itself. */
+export interface Heartbeat {
+  /** `<pod uid>/<start nonce>`: the key. */
+  incarnation: string;
+  role: NodeRole;
+  pod: string;
+  cell: string;
+  zone: string;
+  /** The ring of a channel server; empty for the other roles. */
+  ring: string;
+  /** host:port of the link listener of a channel server, of the client listener of the others. */
+  address: string;
+  weight: number;
+  /** Raised by one at each beat: observers judge by its change on their own monotonic clock, never by a wall time. */
+  counter: number;
+  /** `leaving`: shutting down by plan; it wants no new slots and no new sockets. */
+  state: 'serving' | 'leaving';
+  load: NodeLoad;
+}
+
+export interface NodeLoad {
+  /** Open client sockets (gateway). */
+  sockets: number;
+  /** Slots claimed and served (channel). */
+  slots: number;
+  /** Topics in memory (channel). */
+  topics: number;
+  /** Requests or deliveries a second over the last interval. */
+  perSecond: number;
+}
+
+/** Every method rejects with ChatError `store_unavailable` (retryable) when the store cannot be reached. */
+export interface RingStore {
+  /** The ring's table, or undefined when there is none or its epoch is `knownEpoch`. */
+  readTable(ring: string, knownEpoch?: number): Promise<RingTable | undefined>;
+  /** Stores `table` if the stored epoch is `table.epoch - 1` (no row counts as 0). False when another commit came first. */
+  compareAndSetTable(table: RingTable): Promise<boolean>;
+  deleteTable(ring: string): Promise<void>;
+  beat(heartbeat: Heartbeat): Promise<void>;
+  /** All rows, or those of one ring. */
+  heartbeats(ring?: string): Promise<Heartbeat[]>;
+  /** Removes the rows of processes that ended for good. */
+  forget(incarnations: readonly string[]): Promise<void>;
+}

@@ -1,0 +1,237 @@
+// Generated from the CRD YAML by `npm run gen`. Do not edit.
+
+export interface CellSpec {
+/**
+ * The region label of the cell. Immutable.
+ */
+region: string
+/**
+ * The value of topology.kubernetes.io/zone that the cell's Pods are bound to. Immutable.
+ */
+zone: string
+/**
+ * The WebSocket servers.
+ */
+gateways?: {
+replicas?: number
+resources?: {
+requests?: {
+[k: string]: number | string
+}
+limits?: {
+[k: string]: number | string
+}
+}
+}
+/**
+ * The owners of slots.
+ */
+channelServers?: {
+replicas?: number
+resources?: {
+requests?: {
+[k: string]: number | string
+}
+limits?: {
+[k: string]: number | string
+}
+}
+}
+/**
+ * The Web API servers.
+ */
+api?: {
+replicas?: number
+resources?: {
+requests?: {
+[k: string]: number | string
+}
+limits?: {
+[k: string]: number | string
+}
+}
+}
+/**
+ * The Envoys of the zone.
+ */
+edge?: {
+replicas?: number
+/**
+ * The port that clients connect to.
+ */
+port?: number
+/**
+ * Listen on the node's own address.
+ */
+hostNetwork?: boolean
+resources?: {
+requests?: {
+[k: string]: number | string
+}
+limits?: {
+[k: string]: number | string
+}
+}
+}
+capacity?: {
+/**
+ * WebSockets that the cell may hold.
+ */
+connections?: number
+}
+traffic?: {
+/**
+ * The cell's share of its zone's traffic in percent when nothing drains it.
+ */
+weight?: number
+}
+/**
+ * Intent to move the cell's traffic and slots elsewhere. The operator carries it out; removing targetWeight undoes it.
+ */
+drain?: {
+/**
+ * Whether a gray failure drains the cell by itself.
+ */
+mode?: ("Manual" | "Auto")
+/**
+ * The weight to go to; 0 empties the cell of sockets and slots too.
+ */
+targetWeight?: number
+stepPercent?: number
+stepInterval?: string
+/**
+ * Share of failed requests in the last 10 s at which the drain goes back.
+ */
+maxErrorRate?: string
+reason?: string
+/**
+ * Go on although the other cells have no room.
+ */
+force?: boolean
+}
+}
+
+export interface CellStatus {
+/**
+ * The weight in force.
+ */
+weight?: number
+/**
+ * Slots owned by the cell's channel servers.
+ */
+slots?: number
+/**
+ * The ChannelRing that lists this cell.
+ */
+ring?: string
+drain?: {
+phase?: ("None" | "Draining" | "Drained" | "Undraining" | "Blocked")
+startedAt?: string
+finishedAt?: string
+lastStepAt?: string
+fromWeight?: number
+/**
+ * What the drain waits for.
+ */
+blocker?: string
+}
+/**
+ * Edges that have not acknowledged the weights in force.
+ */
+unreachableEdges?: string[]
+}
+
+export interface ChannelRingSpec {
+/**
+ * The Cells, of the same namespace, whose channel servers own the slots.
+ */
+cells: string[]
+slots?: 16384
+/**
+ * Budget of planned handoffs for rebalancing. Drains and shutdowns have their own.
+ */
+maxMovesPerMinute?: number
+handoff?: {
+/**
+ * Slots that are frozen and committed together.
+ */
+batch?: number
+/**
+ * Stop planned moves. Failover goes on.
+ */
+paused?: boolean
+}
+failure?: {
+heartbeat?: string
+/**
+ * Heartbeats missed before a channel server counts as dead.
+ */
+missed?: number
+}
+}
+
+export interface ChannelRingStatus {
+epoch?: number
+memberCount?: number
+movesInFlight?: number
+maxOverAverage?: string
+members?: {
+pod: string
+cell?: string
+zone?: string
+slots?: number
+standbySlots?: number
+}[]
+}
+
+export interface WorkspaceSpec {
+displayName: string
+/**
+ * The ChannelRing
+ */
+ring: string
+/**
+ * Cells that may serve the workspace; all of the ring's when absent.
+ */
+cells?: string[]
+placement?: {
+keyspace?: string
+/**
+ * A Vitess shard such as 0, -80 or 80-, or auto.
+ */
+shard?: string
+}
+limits?: {
+connections?: number
+postsPerSecond?: number
+}
+/**
+ * Refuse tokens and close the sockets of the workspace.
+ */
+suspended?: boolean
+}
+
+export interface WorkspaceStatus {
+/**
+ * The workspace's id, T followed by base 36. Never changes.
+ */
+workspaceId?: string
+placement?: {
+keyspace?: string
+shard?: string
+}
+/**
+ * Public Ed25519 keys that verify the workspace's tokens. The private ones are in the Secret of the workspace.
+ */
+tokenKeys?: {
+kid: string
+/**
+ * The public key in base64url
+ */
+x: string
+}[]
+/**
+ * The Secret with the private signing key.
+ */
+tokenSecret?: string
+}
