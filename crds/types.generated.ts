@@ -139,6 +139,21 @@ blocker?: string
  * Edges that have not acknowledged the weights in force.
  */
 unreachableEdges?: string[]
+/**
+ * Latest observations of the object. One entry a type.
+ */
+conditions?: {
+type: string
+status: ("True" | "False" | "Unknown")
+reason: string
+message: string
+observedGeneration?: number
+lastTransitionTime: string
+}[]
+/**
+ * The metadata.generation that this status speaks of.
+ */
+observedGeneration?: number
 }
 
 export interface ChannelRingSpec {
@@ -182,6 +197,21 @@ zone?: string
 slots?: number
 standbySlots?: number
 }[]
+/**
+ * Latest observations of the object. One entry a type.
+ */
+conditions?: {
+type: string
+status: ("True" | "False" | "Unknown")
+reason: string
+message: string
+observedGeneration?: number
+lastTransitionTime: string
+}[]
+/**
+ * The metadata.generation that this status speaks of.
+ */
+observedGeneration?: number
 }
 
 export interface WorkspaceSpec {
@@ -234,4 +264,19 @@ x: string
  * The Secret with the private signing key.
  */
 tokenSecret?: string
+/**
+ * Latest observations of the object. One entry a type.
+ */
+conditions?: {
+type: string
+status: ("True" | "False" | "Unknown")
+reason: string
+message: string
+observedGeneration?: number
+lastTransitionTime: string
+}[]
+/**
+ * The metadata.generation that this status speaks of.
+ */
+observedGeneration?: number
 }

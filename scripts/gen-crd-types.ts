@@ -1,6 +1,6 @@
 // Generates crds/types.generated.ts from the CRD YAML; `--check` fails when the file on disk differs.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type JSONSchema, compile } from 'json-schema-to-typescript';
+import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { parse } from 'yaml';
 
 const CRD_FILES = ['cell', 'channelring', 'workspace'] as const;
@@ -29,11 +29,15 @@ function closed(schema: JSONSchema): JSONSchema {
 async function generate(): Promise<string> {
   const parts = ['// Generated from the CRD YAML by `npm run gen`. Do not edit.\n'];
   for (const file of CRD_FILES) {
-    const crd = parse(readFileSync(new URL(`../crds/${file}.yaml`, import.meta.url), 'utf8')) as CustomResourceDefinition;
+    const crd = parse(
+      readFileSync(new URL(`../crds/${file}.yaml`, import.meta.url), 'utf8'),
+    ) as CustomResourceDefinition;
     const { properties = {} } = crd.spec.versions[0]!.schema.openAPIV3Schema;
     for (const section of ['spec', 'status'] as const) {
       const name = `${crd.spec.names.kind}${section === 'spec' ? 'Spec' : 'Status'}`;
-      parts.push(await compile({ ...closed(properties[section]!), title: name }, name, { bannerComment: '', format: false }));
+      parts.push(
+        await compile({ ...closed(properties[section]!), title: name }, name, { bannerComment: '', format: false }),
+      );
     }
   }
   return parts.join('\n');

@@ -28,8 +28,14 @@ export const ERRORS = {
   invalid_auth: row('The token is not valid.', 'Get a new token of this workspace; check the clock and the key id.'),
   token_expired: row('The token has expired.', 'Get a new token.'),
   account_inactive: row('The user is deactivated.', 'Ask an admin of the workspace.'),
-  team_access_not_granted: row('The workspace is suspended.', 'Ask the platform team: spec.suspended of the Workspace.'),
-  ticket_invalid: row('The WebSocket ticket is not valid, expired or used before.', 'Call rtm.connect again: a ticket lives 30 s and works once.'),
+  team_access_not_granted: row(
+    'The workspace is suspended.',
+    'Ask the platform team: spec.suspended of the Workspace.',
+  ),
+  ticket_invalid: row(
+    'The WebSocket ticket is not valid, expired or used before.',
+    'Call rtm.connect again: a ticket lives 30 s and works once.',
+  ),
   resume_invalid: row('The resume token is not valid or expired.', 'Call rtm.connect and read the history.'),
   // arguments
   unknown_method: row('There is no method {method}.', 'See docs/web-api.md for the methods.'),
@@ -41,7 +47,10 @@ export const ERRORS = {
   no_text: row('The message has no text.', 'Send text.'),
   msg_too_long: row('The text is longer than 40,000 characters.', 'Send it in parts.'),
   // things and permissions
-  channel_not_found: row('There is no such channel, or it is not yours to see.', 'Check the id with conversations.list.'),
+  channel_not_found: row(
+    'There is no such channel, or it is not yours to see.',
+    'Check the id with conversations.list.',
+  ),
   user_not_found: row('There is no such user.', 'Check the id with users.list.'),
   message_not_found: row('There is no such message in the channel.', 'Check channel and ts.'),
   not_in_channel: row('You are not a member of the channel.', 'Join it with conversations.join, or ask to be invited.'),
@@ -51,7 +60,10 @@ export const ERRORS = {
   restricted_action: row('Your role does not allow this.', 'Ask an admin of the workspace.'),
   cant_update_message: row('You may edit only your own messages.', 'Ask its author.'),
   cant_delete_message: row('You may delete only your own messages.', 'Ask its author, or an admin.'),
-  method_not_supported_for_channel_type: row('The method does not work on this kind of channel.', 'DMs have no members to change.'),
+  method_not_supported_for_channel_type: row(
+    'The method does not work on this kind of channel.',
+    'DMs have no members to change.',
+  ),
   is_archived: row('The channel is archived.', 'Unarchive it first.'),
   name_taken: row('A channel has that name.', 'Choose another name.'),
   invalid_name: row('The name is not valid.', 'Use 1–80 lower-case letters, digits, - and _.'),
@@ -61,7 +73,10 @@ export const ERRORS = {
   bad_frame: row('The frame is not a JSON object of a known type.', 'See docs/client-protocol.md.'),
   frame_too_large: row('The frame is larger than 64 KiB.', 'Send it in parts.'),
   // faults of ours: retryable, and the client does
-  internal_error: row('The server failed.', 'Try again; if it stays, see the log by its request id.', { retryable: true, http: 500 }),
+  internal_error: row('The server failed.', 'Try again; if it stays, see the log by its request id.', {
+    retryable: true,
+    http: 500,
+  }),
   service_unavailable: row('The server cannot do this now.', 'Try again.', retry),
   store_unavailable: row('The store did not answer.', 'See the runbook of the store.', retry),
   store_conflict: row('Another writer was first.', 'Read again and try again.', retry),
@@ -69,21 +84,46 @@ export const ERRORS = {
   moved: row('The slot is owned by another channel server.', 'Ask the owner named in the answer.', retry),
   not_ready: row('The slot is being taken over.', 'Try again.', retry),
   link_lost: row('The link to {address} was lost.', 'Try again.', retry),
-  deadline_exceeded: row('No answer came in {ms} ms.', 'Try again: with the same client_msg_id nothing is posted twice.', retry),
+  deadline_exceeded: row(
+    'No answer came in {ms} ms.',
+    'Try again: with the same client_msg_id nothing is posted twice.',
+    retry,
+  ),
   overloaded: row('The queue to the peer is full.', 'Try again later.', retry),
-  clock_skew: row('The clock is {skewMs} ms off the store’s.', 'Mend time synchronisation of the node: above 10 s the server owns nothing.'),
+  clock_skew: row(
+    'The clock is {skewMs} ms off the store’s.',
+    'Mend time synchronisation of the node: above 10 s the server owns nothing.',
+  ),
   ring_table_format: row('The ring table has format {found}; this version knows {known}.', 'Upgrade this process.'),
-  schema_too_new: row('The store has schema {found}; this version knows {known}.', 'Upgrade this process: migrations go forward only.'),
+  schema_too_new: row(
+    'The store has schema {found}; this version knows {known}.',
+    'Upgrade this process: migrations go forward only.',
+  ),
   config_invalid: row('Configuration {key}: {problem}.', 'See the reference of the role: `chatcells <role> --help`.'),
   // control plane
-  snapshot_inconsistent: row('The snapshot refers to {missing}, which it does not hold.', 'A bug: the last good one is kept.'),
-  weights_sum_to_zero: row('The weights of {edge} sum to 0.', 'At least one cell must take traffic: the last good weights are kept.'),
-  capacity_blocked: row('The other cells have no room: {need} sockets more, {room} free.', 'Add capacity or drain with --force.'),
+  snapshot_inconsistent: row(
+    'The snapshot refers to {missing}, which it does not hold.',
+    'A bug: the last good one is kept.',
+  ),
+  weights_sum_to_zero: row(
+    'The weights of {edge} sum to 0.',
+    'At least one cell must take traffic: the last good weights are kept.',
+  ),
+  capacity_blocked: row(
+    'The other cells have no room: {need} sockets more, {room} free.',
+    'Add capacity or drain with --force.',
+  ),
   // chatctl
   not_found: row('{kind} {name} was not found in namespace {namespace}.', 'List what there is with `chatctl get`.'),
-  cluster_unreachable: row('The API server did not answer: {problem}.', 'Check KUBECONFIG, or start one with `chatctl cluster up`.', { retryable: true }),
+  cluster_unreachable: row(
+    'The API server did not answer: {problem}.',
+    'Check KUBECONFIG, or start one with `chatctl cluster up`.',
+    { retryable: true },
+  ),
   usage: row('{problem}', 'See --help.'),
-  timed_out: row('Not done after {seconds} s; the work goes on.', 'Watch it with the same command and --wait.', { retryable: true }),
+  timed_out: row('Not done after {seconds} s; the work goes on.', 'Watch it with the same command and --wait.', {
+    retryable: true,
+  }),
   refused: row('{problem}', 'See --help for the flag that overrides the guard.'),
 } as const satisfies Record<string, ErrorRow>;
 

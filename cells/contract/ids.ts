@@ -48,9 +48,11 @@ export const topicId = (kind: IdKind, n: bigint): TopicId => formatId(kind, n) a
 export const isWorkspaceId = (s: unknown): s is WorkspaceId => isKind(s, 'T');
 export const isUserId = (s: unknown): s is UserId => isKind(s, 'U');
 /** A channel, DM or group DM. */
-export const isChannelId = (s: unknown): s is TopicId => typeof s === 'string' && 'CDG'.includes(s[0] ?? '-') && idNumber(s) !== undefined;
+export const isChannelId = (s: unknown): s is TopicId =>
+  typeof s === 'string' && 'CDG'.includes(s[0] ?? '-') && idNumber(s) !== undefined;
 export const isTopicId = (s: unknown): s is TopicId => isChannelId(s) || isUserId(s) || isWorkspaceId(s);
-const isKind = (s: unknown, kind: IdKind): boolean => typeof s === 'string' && s[0] === kind && idNumber(s) !== undefined;
+const isKind = (s: unknown, kind: IdKind): boolean =>
+  typeof s === 'string' && s[0] === kind && idNumber(s) !== undefined;
 
 /** Makes Snowflakes for one worker number, which must be leased in the store while this lives. */
 export class Snowflake {
@@ -60,7 +62,8 @@ export class Snowflake {
   readonly #worker: number;
 
   constructor(clock: Clock, worker: number) {
-    if (!Number.isInteger(worker) || worker < 0 || worker > 1023) throw new RangeError(`worker ${worker} is not in 0–1023`);
+    if (!Number.isInteger(worker) || worker < 0 || worker > 1023)
+      throw new RangeError(`worker ${worker} is not in 0–1023`);
     this.#clock = clock;
     this.#worker = worker;
   }

@@ -72,7 +72,13 @@ export function decodeTable(bytes: Uint8Array): RingTable {
   const head = JSON.parse(raw.subarray(5, 5 + headLength).toString()) as Pick<RingTable, 'ring' | 'epoch' | 'members'>;
   const columns = new Uint8Array(raw.subarray(5 + headLength)); // a copy, so that the typed arrays are aligned
   const u16 = (index: number): Uint16Array => new Uint16Array(columns.buffer, index * SLOTS * 2, SLOTS);
-  return { ...head, owner: u16(0), standby: u16(1), target: u16(2), slotEpoch: new Uint32Array(columns.buffer, SLOTS * 6, SLOTS) };
+  return {
+    ...head,
+    owner: u16(0),
+    standby: u16(1),
+    target: u16(2),
+    slotEpoch: new Uint32Array(columns.buffer, SLOTS * 6, SLOTS),
+  };
 }
 
 /** A deep enough copy to change and commit as the next epoch. */
