@@ -1,0 +1,121 @@
+/**
+ * Who is alive, judged from heartbeat counters. A pure state machine on the observer's own monotonic clock, used by
+ * the ring manager and by every channel server: no wall time, no I/O.
+ *
+ * A wrong "dead" costs a needless takeover (the claim keeps it safe), so every doubt about the observer or the store
+ * is resolved towards "alive".
+ */
+
+export interface LivenessPolicy {
+  /** Interval at which members write their heartbeat, in ms. */
+  heartbeatMs: number;
+  /** Heartbeats missed before a member counts as dead: ChannelRing.spec.failure.missed. */
+  missed: number;
+  /** Interval at which the observer means to poll, in ms. Default: heartbeatMs. */
+  pollMs?: number;
+}
+
+/** The two columns of a heartbeat row that matter here. */
+export interface Beat {
+  incarnation: string;
+  counter: number;
+}
+
+export interface Verdict {
+  /** Every known member that is not dead, the silent ones that are not judged yet included. */
+  alive: ReadonlySet<string>;
+  dead: ReadonlySet<string>;
+  /** Why this round judged nobody new: own poll late, own poll failed, or the store itself is suspect. */
+  withheld?: 'late' | 'failed' | 'store';
+}
+
+interface Track {
+  counter: number;
+  /** Own monotonic time from which silence counts. */
+  since: number;
+  dead: boolean;
+}
+
+/** How many times the dead time over half of the members may be silent, others beating, before it is they and not the store. */
+const STORE_GRACE_FACTOR = 5;
+
+export class Liveness {
+  readonly #deadMs: number;
+  readonly #maxGapMs: number;
+  readonly #tracks = new Map<string, Track>();
+  #lastPollAt: number | undefined;
+  #storeSuspectSince: number | undefined;
+
+  constructor(policy: LivenessPolicy) {
+    this.#deadMs = policy.heartbeatMs * policy.missed;
+    this.#maxGapMs = 1.5 * (policy.pollMs ?? policy.heartbeatMs);
+  }
+
+  /**
+   * One successful poll: all rows of the ring (own row included), the own monotonic time at which the read completed,
+   * and how long the read took. Rows that are gone are forgotten.
+   */
+  observe(beats: readonly Beat[], nowMonotonicMs: number, ownReadDelayMs = 0): Verdict {
+    const late =
+      this.#lastPollAt !== undefined &&
+      (nowMonotonicMs - this.#lastPollAt > this.#maxGapMs || ownReadDelayMs > this.#maxGapMs);
+    this.#lastPollAt = nowMonotonicMs;
+    this.#take(beats, nowMonotonicMs);
+    if (late) {
+      this.#restartSilent(nowMonotonicMs);
+      return this.#verdict('late');
+    }
+    // The rows are at least as fresh as the start of the read: silence is a lower bound.
+    return this.#judge(nowMonotonicMs - ownReadDelayMs, nowMonotonicMs);
+  }
+
+  /** One failed poll: what could not be seen is not counted. */
+  observeFailure(nowMonotonicMs: number): Verdict {
+    this.#lastPollAt = nowMonotonicMs;
+    this.#storeSuspectSince = undefined;
+    this.#restartSilent(nowMonotonicMs);
+    return this.#verdict('failed');
+  }
+
+  #take(beats: readonly Beat[], now: number): void {
+    const seen = new Set<string>();
+    for (const { incarnation, counter } of beats) {
+      seen.add(incarnation);
+      const track = this.#tracks.get(incarnation);
+      if (track === undefined) this.#tracks.set(incarnation, { counter, since: now, dead: false });
+      else if (counter !== track.counter) Object.assign(track, { counter, since: now, dead: false });
+    }
+    for (const incarnation of this.#tracks.keys()) if (!seen.has(incarnation)) this.#tracks.delete(incarnation);
+  }
+
+  #judge(upTo: number, now: number): Verdict {
+    const living = [...this.#tracks.values()].filter((t) => !t.dead);
+    // A frozen store silences everyone, but each crosses the limit at its own poll: count those well on the way too.
+    const silent = living.filter((t) => upTo - t.since >= this.#deadMs / 2);
+    const expired = living.filter((t) => upTo - t.since >= this.#deadMs);
+    if (silent.length * 2 > living.length) {
+      this.#storeSuspectSince ??= now;
+      const overdue = now - this.#storeSuspectSince >= STORE_GRACE_FACTOR * this.#deadMs;
+      if (!overdue || silent.length === living.length) return this.#verdict('store');
+    } else if (this.#storeSuspectSince !== undefined) {
+      // The store has just come back: who has not written yet gets its full time again.
+      this.#storeSuspectSince = undefined;
+      this.#restartSilent(now);
+      return this.#verdict('store');
+    }
+    for (const t of expired) t.dead = true;
+    if (expired.length > 0) this.#storeSuspectSince = undefined;
+    return this.#verdict();
+  }
+
+  #restartSilent(now: number): void {
+    for (const t of this.#tracks.values()) if (!t.dead) t.since = now;
+  }
+
+  #verdict(withheld?: 'late' | 'failed' | 'store'): Verdict {
+    const alive = new Set<string>();
+    const dead = new Set<string>();
+    for (const [incarnation, t] of this.#tracks) (t.dead ? dead : alive).add(incarnation);
+    return { alive, dead, ...(withheld === undefined ? {} : { withheld }) };
+  }
+}
