@@ -113,6 +113,11 @@ export const ERRORS = {
     'The other cells have no room: {need} sockets more, {room} free.',
     'Add capacity or drain with --force.',
   ),
+  // Kubernetes
+  kube_refused: row(
+    'The API server refused {method} {path}: {status} {reason}: {message}',
+    'See the message; a 403 is a missing rule of the Role.',
+  ),
   // chatctl
   not_found: row('{kind} {name} was not found in namespace {namespace}.', 'List what there is with `chatctl get`.'),
   cluster_unreachable: row(

@@ -1,0 +1,24 @@
+/** The lines of a watch answer as events. */
+import type { Response } from 'undici';
+import type { KubeObject } from './objects.ts';
+
+export type WatchEvent<T extends KubeObject> =
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }
+  | { type: 'BOOKMARK'; object: { metadata: { resourceVersion: string } } }
+  | { type: 'ERROR'; object: { code?: number; reason?: string; message?: string } };
+
+/** Ends when the server ends the answer; throws what the connection throws, or a SyntaxError for what is no JSON. */
+export async function* watchEvents<T extends KubeObject>(
+  response: Response,
+  onBytes: () => void,
+): AsyncGenerator<WatchEvent<T>> {
+  if (!response.body) return;
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of response.body) {
+    onBytes();
+    const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line !== '') yield JSON.parse(line) as WatchEvent<T>;
+  }
+}
