@@ -1,0 +1,5 @@
+/** Kubernetes for the processes that talk to it: the operator, the control plane and chatctl. */
+export * from './client.ts';
+export * from './events.ts';
+export * from './objects.ts';
+export * from './reflector.ts';
