@@ -1,0 +1,104 @@
+/**
+ * The one entry point of the image: `chatcells <role> [flags]`. Each role is loaded only when it is asked for. The
+ * module of a role exports `settings` and `run(config, log)` (see cells/contract/process/role.ts); a job exports
+ * `settings` and `runOnce(config, log)`.
+ */
+import { ChatError } from './cells/contract/errors.ts';
+import { type Config, describeSettings, parseConfig, type Settings } from './cells/contract/process/config.ts';
+import { runUntilSignal } from './cells/contract/process/lifecycle.ts';
+import { createLogger } from './cells/contract/process/log.ts';
+import { type Job, type Role, roleSettings } from './cells/contract/process/role.ts';
+
+interface Entry {
+  about: string;
+  load(): Promise<Role | Job>;
+}
+
+/** A module's `run` takes its own config; the table forgets which, and parseConfig of its settings makes it right. */
+const role = (module: unknown): Role | Job => module as Role | Job;
+
+const ROLES: Record<string, Entry> = {
+  gateway: {
+    about: 'WebSockets of the clients of a cell',
+    load: async () => role(await import('./dataplane/gateway/main.ts')),
+  },
+  channel: {
+    about: 'owns slots: sequence, persist, fan out',
+    load: async () => role(await import('./dataplane/channel/main.ts')),
+  },
+  api: { about: 'the Web API', load: async () => role(await import('./dataplane/api/main.ts')) },
+  controlplane: {
+    about: 'xDS for Envoy and the dataplane; ring manager',
+    load: async () => role(await import('./cells/controlplane/main.ts')),
+  },
+  operator: {
+    about: 'reconciles Cell, ChannelRing and Workspace',
+    load: async () => role(await import('./operator/main.ts')),
+  },
+  migrate: {
+    about: "brings the store's schema to this version, then ends",
+    load: async () => role(await import('./dataplane/storage/main.ts')),
+  },
+  dev: {
+    about: 'gateway, channel and api in one process over SQLite',
+    load: async () => role(await import('./dataplane/dev/main.ts')),
+  },
+};
+
+const VERSION = '0.1.0';
+
+const out = (text: string): void => void process.stdout.write(`${text}\n`);
+const err = (text: string): void => void process.stderr.write(`${text}\n`);
+
+function usage(): string {
+  const width = Math.max(...Object.keys(ROLES).map((name) => name.length));
+  const lines = Object.entries(ROLES).map(([name, entry]) => `  ${name.padEnd(width)}  ${entry.about}`);
+  return `Usage: chatcells <role> [flags]\n\nRoles:\n${lines.join('\n')}\n\nchatcells <role> --help lists the settings of a role; chatcells --version prints the version.`;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...args] = argv;
+  if (name === '--version' || name === '-v') return (out(VERSION), 0);
+  if (name === '--help' || name === '-h' || name === 'help') return (out(usage()), 0);
+  const entry = name !== undefined && Object.hasOwn(ROLES, name) ? ROLES[name] : undefined;
+  if (name === undefined || entry === undefined) {
+    err(name === undefined ? usage() : `There is no role ${name}. Roles: ${Object.keys(ROLES).join(', ')}.`);
+    return 2;
+  }
+  const module = await entry.load();
+  const settings: Settings = { ...roleSettings, ...module.settings };
+  if (args.includes('--help') || args.includes('-h')) {
+    out(`Usage: chatcells ${name} [flags]\n\n${entry.about}\n\nSettings, as a flag or (environment variable):`);
+    out(describeSettings(settings));
+    return 0;
+  }
+  let config: Config<Settings>;
+  try {
+    config = parseConfig(settings, { env: process.env, args });
+  } catch (e: unknown) {
+    const error = ChatError.from(e);
+    err(`${error.message}\n${error.hint}`);
+    return error.code === 'config_invalid' ? 2 : 1;
+  }
+  return start(name, module, config);
+}
+
+async function start(name: string, module: Role | Job, config: Config<Settings>): Promise<number> {
+  const common = config as Config<typeof roleSettings>;
+  const pod = process.env.POD_NAME;
+  const log = createLogger({ role: name, ...(pod === undefined ? {} : { pod }) }, common.logLevel);
+  process.on('uncaughtException', (error, origin) => {
+    log.fatal({ err: error, origin }, 'a bug: the process ends');
+    process.exit(1);
+  });
+  if ('run' in module) return runUntilSignal((l) => module.run(config, l), log, common.graceMs);
+  try {
+    await module.runOnce(config, log);
+    return 0;
+  } catch (error: unknown) {
+    log.fatal({ err: error }, 'failed');
+    return 1;
+  }
+}
+
+process.exit(await main(process.argv.slice(2)));
