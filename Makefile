@@ -1,0 +1,47 @@
+# A thin menu; the logic is in npm scripts and scripts/setup. `make` alone lists it.
+.DEFAULT_GOAL := help
+NPM := npm run --silent
+
+.PHONY: help setup demo test check unit sim integration e2e soak build gen down clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: ## Install whatever the other targets need (system packages, Go, Node packages, pinned tools into .tools/)
+	@scripts/setup/setup.sh
+
+demo: setup ## Three cells, live traffic, one zone drained, one server killed: prints the history checker's verdict
+	@$(NPM) demo
+
+test: setup ## Type check, lint, unit, simulation, integration, short end-to-end run
+	@$(NPM) test
+
+check: setup ## Type check, lint, generated files, import rules
+	@$(NPM) check
+
+unit: setup ## Unit and property tests
+	@$(NPM) test:unit
+
+sim: setup ## 1,000 seeds of the simulation and every planted bug
+	@$(NPM) test:sim
+
+integration: setup ## Tests against the real API server, Envoy and MySQL
+	@$(NPM) test:integration
+
+e2e: setup ## A short run of the demo, and the Slack SDKs, on a cluster of its own
+	@$(NPM) test:e2e
+
+soak: setup ## 50,000 seeds of the simulation and ten demos in a row (about two hours)
+	@$(NPM) soak
+
+build: setup ## Bundle the roles into dist/
+	@$(NPM) build
+
+gen: setup ## Regenerate types, chart CRDs and error docs
+	@$(NPM) gen
+
+down: ## End the local cluster and remove its state
+	@$(NPM) cluster -- down
+
+clean: down ## Also remove what was built (tools stay; delete .tools/ for those)
+	@rm -rf dist .local
