@@ -47,7 +47,10 @@ const ROLES: Record<string, Entry> = {
 
 const VERSION = '0.1.0';
 
-const out = (text: string): void => void process.stdout.write(`${text}\n`);
+const print = (text: string): number => {
+  process.stdout.write(`${text}\n`);
+  return 0;
+};
 const err = (text: string): void => void process.stderr.write(`${text}\n`);
 
 function usage(): string {
@@ -58,8 +61,8 @@ function usage(): string {
 
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...args] = argv;
-  if (name === '--version' || name === '-v') return (out(VERSION), 0);
-  if (name === '--help' || name === '-h' || name === 'help') return (out(usage()), 0);
+  if (name === '--version' || name === '-v') return print(VERSION);
+  if (name === '--help' || name === '-h' || name === 'help') return print(usage());
   const entry = name !== undefined && Object.hasOwn(ROLES, name) ? ROLES[name] : undefined;
   if (name === undefined || entry === undefined) {
     err(name === undefined ? usage() : `There is no role ${name}. Roles: ${Object.keys(ROLES).join(', ')}.`);
@@ -68,9 +71,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const module = await entry.load();
   const settings: Settings = { ...roleSettings, ...module.settings };
   if (args.includes('--help') || args.includes('-h')) {
-    out(`Usage: chatcells ${name} [flags]\n\n${entry.about}\n\nSettings, as a flag or (environment variable):`);
-    out(describeSettings(settings));
-    return 0;
+    const head = `Usage: chatcells ${name} [flags]\n\n${entry.about}\n\nSettings, as a flag or (environment variable):`;
+    return print(`${head}\n${describeSettings(settings)}`);
   }
   let config: Config<Settings>;
   try {
