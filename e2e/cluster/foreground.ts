@@ -51,7 +51,13 @@ async function freePorts(count: number): Promise<number[]> {
 
 /** SIGTERM, SIGINT, or the end of standard input where it is a pipe (its writer is gone then). */
 function toldToEnd(): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise((done) => {
+    // Waiting for a signal alone does not keep Node running.
+    const alive = setInterval(() => {}, 2 ** 30);
+    const resolve = (): void => {
+      clearInterval(alive);
+      done();
+    };
     process.once('SIGTERM', () => resolve());
     process.once('SIGINT', () => resolve());
     const input = fstatSync(0);
