@@ -109,6 +109,11 @@ export const ERRORS = {
     'The weights of {edge} sum to 0.',
     'At least one cell must take traffic: the last good weights are kept.',
   ),
+  xds_request: row('The xDS request is not valid: {problem}.', 'Check the bootstrap of the node.'),
+  xds_resource: row(
+    '{type} {name} could not be decoded: {problem}.',
+    'A bug of the sender: the last good one is kept.',
+  ),
   capacity_blocked: row(
     'The other cells have no room: {need} sockets more, {room} free.',
     'Add capacity or drain with --force.',

@@ -1,0 +1,75 @@
+/**
+ * Protobuf messages from generated descriptors (cells/xds/generate-descriptors.ts), without parsing `.proto` files at
+ * start. Field names are snake_case as in the proto files, enums are their names, 64-bit numbers are JS numbers.
+ */
+import protobuf from 'protobufjs/light.js';
+
+export interface Codec<T> {
+  readonly typeUrl: string;
+  /** Throws a TypeError on a field that the message does not have: a misspelt one would vanish silently. */
+  encode(message: T): Buffer;
+  /** Absent scalars have their default, absent lists are empty, absent messages are missing. Throws on malformed bytes. */
+  decode(bytes: Uint8Array): T;
+}
+
+export class Codecs {
+  readonly #root: protobuf.Root;
+  readonly #made = new Map<string, Codec<unknown>>();
+
+  constructor(descriptors: string) {
+    this.#root = protobuf.Root.fromJSON(JSON.parse(descriptors) as protobuf.INamespace);
+    this.#root.resolveAll();
+  }
+
+  /** `name` is the full name of the message, such as `envoy.config.cluster.v3.Cluster`. */
+  codec<T>(name: string): Codec<T> {
+    const codec = this.#made.get(name) ?? makeCodec(this.#root.lookupType(name), name);
+    this.#made.set(name, codec);
+    return codec as Codec<T>;
+  }
+}
+
+const TO_OBJECT: protobuf.IConversionOptions = {
+  longs: Number,
+  enums: String,
+  defaults: true,
+  arrays: true,
+  objects: true,
+};
+
+function makeCodec(type: protobuf.Type, name: string): Codec<unknown> {
+  return {
+    typeUrl: `type.googleapis.com/${name}`,
+    encode(message) {
+      assertKnownFields(type, message, name);
+      return Buffer.from(type.encode(type.fromObject(message as { [k: string]: unknown })).finish());
+    },
+    decode: (bytes) => withoutNulls(type.toObject(type.decode(bytes), TO_OBJECT)),
+  };
+}
+
+/** protobufjs gives null for an absent message: drop it, so that `?.` and optional types mean the same. */
+function withoutNulls(object: { [k: string]: unknown }): unknown {
+  for (const [key, value] of Object.entries(object)) {
+    if (value === null) delete object[key];
+    else if (Array.isArray(value)) for (const item of value) dive(item);
+    else dive(value);
+  }
+  return object;
+}
+function dive(value: unknown): void {
+  if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value))
+    withoutNulls(value as { [k: string]: unknown });
+}
+
+function assertKnownFields(type: protobuf.Type, value: unknown, path: string): void {
+  if (typeof value !== 'object' || value === null) throw new TypeError(`${path} is not an object`);
+  for (const [key, child] of Object.entries(value)) {
+    const field = type.fields[key];
+    if (field === undefined) throw new TypeError(`${path} has no field ${key}`);
+    const target = field.resolvedType;
+    if (!(target instanceof protobuf.Type) || child === undefined) continue;
+    const children: unknown[] = field.repeated || field.map ? Object.values(child as object) : [child];
+    for (const item of children) assertKnownFields(target, item, `${path}.${key}`);
+  }
+}

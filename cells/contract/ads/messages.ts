@@ -1,0 +1,61 @@
+/** The messages of the delta ADS stream, and its one method. Shared by client and server. */
+import type { ServiceDefinition } from '@grpc/grpc-js';
+import { Codecs } from './codec.ts';
+import { DESCRIPTORS } from './descriptors.generated.ts';
+
+export interface XdsNode {
+  id: string;
+  cluster?: string;
+  metadata?: Struct;
+}
+/** google.protobuf.Struct, of which we use flat string fields. */
+export interface Struct {
+  fields: Record<string, { string_value?: string }>;
+}
+
+export interface DeltaRequest {
+  /** Only in the first request of a stream. */
+  node?: XdsNode;
+  type_url: string;
+  resource_names_subscribe?: string[];
+  resource_names_unsubscribe?: string[];
+  initial_resource_versions?: Record<string, string>;
+  response_nonce?: string;
+  /** Present in a NACK. */
+  error_detail?: { code?: number; message: string };
+}
+
+export interface DeltaResource {
+  name: string;
+  version: string;
+  resource?: { type_url: string; value: Uint8Array };
+}
+
+export interface DeltaResponse {
+  system_version_info: string;
+  resources: DeltaResource[];
+  type_url: string;
+  removed_resources: string[];
+  nonce: string;
+}
+
+export const codecs = new Codecs(DESCRIPTORS);
+const request = codecs.codec<DeltaRequest>('envoy.service.discovery.v3.DeltaDiscoveryRequest');
+const response = codecs.codec<DeltaResponse>('envoy.service.discovery.v3.DeltaDiscoveryResponse');
+
+export const ADS_SERVICE = {
+  DeltaAggregatedResources: {
+    path: '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: request.encode,
+    requestDeserialize: request.decode,
+    responseSerialize: response.encode,
+    responseDeserialize: response.decode,
+  },
+} as const satisfies ServiceDefinition;
+
+export const struct = (values: Readonly<Record<string, string>>): Struct => ({
+  fields: Object.fromEntries(Object.entries(values).map(([k, v]) => [k, { string_value: v }])),
+});
+export const structText = (s: Struct | undefined, key: string): string => s?.fields[key]?.string_value ?? '';

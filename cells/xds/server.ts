@@ -1,0 +1,175 @@
+/** The delta ADS server: gRPC streams around Session, and the registry of nodes that `/debug/v1/nodes` shows. */
+import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import { ADS_SERVICE, type DeltaRequest, type DeltaResponse, structText } from '../contract/ads/messages.ts';
+import type { Clock } from '../contract/clock.ts';
+import { ChatError } from '../contract/errors.ts';
+import type { Logger } from '../contract/process/log.ts';
+import { type Answered, Session } from './session.ts';
+import type { Snapshot } from './snapshot.ts';
+import { shortType } from './types.ts';
+
+export interface NodeInfo {
+  id: string;
+  cluster: string;
+  role: string;
+  cell: string;
+  zone: string;
+  /** The node's own address, in edges' metadata. */
+  podIp: string;
+}
+
+export interface SnapshotSource {
+  /** What the node is to have now; undefined when nothing is known for it yet. Called at each change: must be cheap. */
+  snapshotFor(node: NodeInfo): Snapshot | undefined;
+}
+
+export interface NodeStatus extends NodeInfo {
+  connectedSeconds: number;
+  version: string;
+  converged: boolean;
+  types: { type: string; resources: number; acks: number; nacks: number; inFlight: boolean; lastError?: string }[];
+}
+
+export interface AdsServerOptions {
+  host: string;
+  port: number;
+  source: SnapshotSource;
+  clock: Clock;
+  log: Logger;
+  onAnswer?: (node: NodeInfo, type: string, answered: Answered) => void;
+}
+
+type Stream = ServerDuplexStream<DeltaRequest, DeltaResponse>;
+interface Connection {
+  node: NodeInfo;
+  session: Session;
+  stream: Stream;
+  since: number;
+}
+
+const SERVER_OPTIONS = {
+  'grpc.keepalive_time_ms': 5_000,
+  'grpc.keepalive_timeout_ms': 3_000,
+  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.http2.min_ping_interval_without_data_ms': 1_000,
+  'grpc.max_receive_message_length': 16 << 20,
+};
+
+export class AdsServer {
+  readonly #options: AdsServerOptions;
+  readonly #server = new Server(SERVER_OPTIONS);
+  readonly #connections = new Set<Connection>();
+  #closed = false;
+  port = 0;
+
+  constructor(options: AdsServerOptions) {
+    this.#options = options;
+  }
+
+  /** Binds the port; rejects when it is taken. */
+  async start(): Promise<void> {
+    this.#server.addService(ADS_SERVICE, { DeltaAggregatedResources: (stream: Stream) => this.#accept(stream) });
+    const { host, port } = this.#options;
+    const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    this.port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (e, bound) =>
+        e ? reject(e) : resolve(bound),
+      );
+    });
+  }
+
+  get nodeCount(): number {
+    return this.#connections.size;
+  }
+
+  nodes(): NodeStatus[] {
+    const now = this.#options.clock.monotonicMs();
+    return [...this.#connections].map(({ node, session, since }) => ({
+      ...node,
+      connectedSeconds: Math.round((now - since) / 1000),
+      version: session.version,
+      converged: session.converged,
+      types: [...session.types].map(([type, view]) => ({
+        type: shortType(type),
+        resources: view.acked.size,
+        acks: view.acks,
+        nacks: view.nacks,
+        inFlight: view.inFlight !== undefined,
+        ...(view.lastError === undefined ? {} : { lastError: view.lastError }),
+      })),
+    }));
+  }
+
+  /** The source has changed: brings every node to its snapshot. */
+  publish(): void {
+    for (const connection of this.#connections) this.#push(connection);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const { stream } of this.#connections) stream.end();
+    await new Promise<void>((resolve) => {
+      const force = this.#options.clock.after(500, () => this.#server.forceShutdown());
+      this.#server.tryShutdown(() => {
+        force.cancel();
+        resolve();
+      });
+    });
+  }
+
+  #push({ node, session, stream }: Connection): void {
+    const next = this.#options.source.snapshotFor(node);
+    if (next === undefined || next.version === session.version) return;
+    for (const response of session.setSnapshot(next)) stream.write(response);
+  }
+
+  #accept(stream: Stream): void {
+    let connection: Connection | undefined;
+    const end = (): void => {
+      if (connection && this.#connections.delete(connection))
+        this.#options.log.info({ node: connection.node.id }, 'xds node left');
+    };
+    stream.on('data', (request: DeltaRequest) => {
+      try {
+        connection ??= this.#introduce(request, stream);
+        this.#request(connection, request);
+      } catch (err: unknown) {
+        this.#options.log.warn({ err, node: connection?.node.id }, 'xds request refused');
+        stream.destroy(ChatError.from(err));
+      }
+    });
+    stream.on('end', () => stream.end());
+    stream.on('error', end);
+    stream.on('close', end);
+    stream.on('cancelled', end);
+  }
+
+  #introduce(request: DeltaRequest, stream: Stream): Connection {
+    const { node } = request;
+    if (!node?.id) throw new ChatError('xds_request', { problem: 'the first request names no node' });
+    const info: NodeInfo = {
+      id: node.id,
+      cluster: node.cluster ?? '',
+      role: structText(node.metadata, 'role'),
+      cell: structText(node.metadata, 'cell'),
+      zone: structText(node.metadata, 'zone'),
+      podIp: structText(node.metadata, 'pod_ip'),
+    };
+    const session = new Session();
+    const connection = { node: info, session, stream, since: this.#options.clock.monotonicMs() };
+    this.#connections.add(connection);
+    this.#options.log.info({ node: info.id, role: info.role, cell: info.cell }, 'xds node joined');
+    return connection;
+  }
+
+  #request(connection: Connection, request: DeltaRequest): void {
+    const { node, session, stream } = connection;
+    this.#push(connection);
+    const { responses, answered } = session.onRequest(request);
+    if (answered.outcome === 'nack')
+      this.#options.log.error({ node: node.id, type: shortType(request.type_url), nack: answered.error }, 'xds NACK');
+    this.#options.onAnswer?.(node, request.type_url, answered);
+    for (const response of responses) stream.write(response);
+  }
+}

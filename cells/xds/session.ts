@@ -1,0 +1,227 @@
+/**
+ * One node's delta ADS stream as a pure state machine: requests and snapshots in, responses out.
+ *
+ * What must stay true:
+ * - at most one response per type is in flight; the next diff is cut when it is answered, so a node that is slow gets
+ *   fewer, larger responses and never a queue;
+ * - a resource is sent only after the node has accepted everything that it needs (make), and nothing is removed while
+ *   something is in flight or refused (before break);
+ * - a NACKed version is not sent again: the next one is.
+ */
+import type { DeltaRequest, DeltaResponse } from '../contract/ads/messages.ts';
+import type { Resource, ResourceRef, Snapshot } from './snapshot.ts';
+import { ENVOY, MAKE_ORDER } from './types.ts';
+
+interface InFlight {
+  nonce: string;
+  /** Name → version sent; undefined for a removal. */
+  sent: Map<string, string | undefined>;
+}
+
+export interface TypeView {
+  wildcard: boolean;
+  names: Set<string>;
+  /** Name → version that the node was last sent and has not refused as far as we know. */
+  sent: Map<string, string>;
+  /** Name → version that it has acknowledged. */
+  acked: Map<string, string>;
+  /** Names just subscribed to: to be answered even when nothing changed, or when there is no such resource. */
+  owed: Set<string>;
+  /** The first wildcard request gets an answer even when it is empty. */
+  owesFirst: boolean;
+  inFlight: InFlight | undefined;
+  acks: number;
+  nacks: number;
+  /** The node's words for its last refusal; cleared by the next ACK. */
+  lastError: string | undefined;
+}
+
+export type Answered = { outcome: 'ack' | 'nack' | 'stale' | 'request'; error?: string };
+
+export class Session {
+  readonly types = new Map<string, TypeView>();
+  /** Undefined until anything is known: nothing is answered then, since an empty answer would make the node drop what it has. */
+  #snapshot: Snapshot | undefined;
+  #nonce = 0;
+
+  /** The version that the node is being brought to. */
+  get version(): string {
+    return this.#snapshot?.version ?? '';
+  }
+
+  /** Whether the node has acknowledged all that it subscribed to of the current snapshot. */
+  get converged(): boolean {
+    for (const [type, view] of this.types)
+      if (view.inFlight || view.lastError !== undefined || this.#changes(type, view).length > 0) return false;
+    return true;
+  }
+
+  setSnapshot(next: Snapshot): DeltaResponse[] {
+    this.#snapshot = next;
+    return this.#flush();
+  }
+
+  onRequest(request: DeltaRequest): { responses: DeltaResponse[]; answered: Answered } {
+    const known = this.types.get(request.type_url);
+    const view = known ?? newView();
+    if (known === undefined) this.#open(request, view);
+    const answered = this.#settle(view, request);
+    this.#subscribe(view, request, known === undefined);
+    return { responses: this.#flush(), answered };
+  }
+
+  #open(request: DeltaRequest, view: TypeView): void {
+    this.types.set(request.type_url, view);
+    for (const [name, version] of Object.entries(request.initial_resource_versions ?? {})) {
+      view.sent.set(name, version);
+      view.acked.set(name, version);
+    }
+  }
+
+  #subscribe(view: TypeView, request: DeltaRequest, first: boolean): void {
+    const subscribe = request.resource_names_subscribe ?? [];
+    if (first && subscribe.length === 0) view.wildcard = true;
+    for (const name of subscribe) {
+      if (name === '*') view.wildcard = true;
+      else {
+        view.names.add(name);
+        view.owed.add(name);
+      }
+    }
+    if (first && view.wildcard) view.owesFirst = true;
+    for (const name of request.resource_names_unsubscribe ?? []) {
+      if (name === '*') view.wildcard = false;
+      view.names.delete(name);
+      view.owed.delete(name);
+      if (view.wildcard) continue;
+      view.sent.delete(name);
+      view.acked.delete(name);
+    }
+  }
+
+  #settle(view: TypeView, request: DeltaRequest): Answered {
+    if (!request.response_nonce) return { outcome: 'request' };
+    const { inFlight } = view;
+    if (inFlight?.nonce !== request.response_nonce) return { outcome: 'stale' };
+    view.inFlight = undefined;
+    if (request.error_detail) {
+      view.nacks++;
+      view.lastError = request.error_detail.message;
+      return { outcome: 'nack', error: request.error_detail.message };
+    }
+    for (const [name, version] of inFlight.sent) {
+      if (version === undefined) view.acked.delete(name);
+      else view.acked.set(name, version);
+    }
+    view.acks++;
+    view.lastError = undefined;
+    return { outcome: 'ack' };
+  }
+
+  #flush(): DeltaResponse[] {
+    if (this.#snapshot === undefined) return [];
+    const out: DeltaResponse[] = [];
+    const order = [...MAKE_ORDER, ...[...this.types.keys()].filter((t) => !MAKE_ORDER.includes(t))];
+    for (const type of order) {
+      const view = this.types.get(type);
+      if (view && !view.inFlight) this.#respond(type, view, out);
+    }
+    for (const type of order.reverse()) {
+      const view = this.types.get(type);
+      if (view && !view.inFlight && this.#mayRemove(type)) this.#remove(type, view, out);
+    }
+    return out;
+  }
+
+  /** Changed resources that the node may have now, and the answers that it is owed. */
+  #respond(type: string, view: TypeView, out: DeltaResponse[]): void {
+    const resources = this.#changes(type, view).filter((r) => this.#mayGo(type, r));
+    const held = this.#snapshot?.types.get(type);
+    const missing = [...view.owed].filter((name) => !held?.has(name));
+    if (resources.length === 0 && missing.length === 0 && !view.owesFirst) return;
+    out.push(this.#send(type, view, resources, missing));
+    view.owesFirst = false;
+  }
+
+  #remove(type: string, view: TypeView, out: DeltaResponse[]): void {
+    const held = this.#snapshot?.types.get(type);
+    const gone = [...view.sent.keys()].filter((name) => !held?.has(name));
+    if (gone.length > 0) out.push(this.#send(type, view, [], gone));
+  }
+
+  #send(type: string, view: TypeView, resources: readonly Resource[], removed: readonly string[]): DeltaResponse {
+    const nonce = String(++this.#nonce);
+    const sent = new Map<string, string | undefined>();
+    for (const r of resources) {
+      sent.set(r.name, r.version);
+      view.sent.set(r.name, r.version);
+      view.owed.delete(r.name);
+    }
+    for (const name of removed) {
+      sent.set(name, undefined);
+      view.sent.delete(name);
+      view.owed.delete(name);
+    }
+    view.inFlight = { nonce, sent };
+    return {
+      system_version_info: this.version,
+      type_url: type,
+      nonce,
+      removed_resources: [...removed],
+      resources: resources.map((r) => ({
+        name: r.name,
+        version: r.version,
+        resource: { type_url: type, value: r.bytes },
+      })),
+    };
+  }
+
+  #changes(type: string, view: TypeView): Resource[] {
+    const held = this.#snapshot?.types.get(type);
+    if (held === undefined) return [];
+    const wanted = view.wildcard ? [...held.values()] : [...view.names].flatMap((name) => held.get(name) ?? []);
+    return wanted.filter((r) => view.owed.has(r.name) || view.sent.get(r.name) !== r.version);
+  }
+
+  /**
+   * Whether the node has accepted all that the resource needs. What comes in the same response, or is subscribed to
+   * only because of this resource (a cluster's endpoints, a listener's routes), cannot be waited for.
+   */
+  #mayGo(type: string, r: Resource): boolean {
+    const at = MAKE_ORDER.indexOf(type);
+    return r.needs.every((need) => MAKE_ORDER.indexOf(need.type) >= at || this.#settled(need));
+  }
+
+  #settled(ref: ResourceRef): boolean {
+    const view = this.types.get(ref.type);
+    if (view === undefined) return true; // the node does not take this type from us
+    if (!view.acked.has(ref.name)) return false;
+    const needs = this.#snapshot?.types.get(ref.type)?.get(ref.name)?.needs ?? [];
+    return needs.every((need) => this.#settled(need));
+  }
+
+  /** Removals wait until everything that might still use the old is replaced. */
+  #mayRemove(type: string): boolean {
+    if (type === ENVOY.endpoints) return false; // Envoy drops them with their cluster
+    if (!MAKE_ORDER.includes(type)) return true;
+    for (const other of MAKE_ORDER) {
+      const view = this.types.get(other);
+      if (!view || other === type) continue;
+      if (view.inFlight || view.lastError !== undefined || this.#changes(other, view).length > 0) return false;
+    }
+    return true;
+  }
+}
+
+const newView = (): TypeView => ({
+  wildcard: false,
+  names: new Set(),
+  sent: new Map(),
+  acked: new Map(),
+  owed: new Set(),
+  owesFirst: false,
+  inFlight: undefined,
+  acks: 0,
+  nacks: 0,
+  lastError: undefined,
+});

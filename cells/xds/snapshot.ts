@@ -1,0 +1,62 @@
+/** What one node is to have: resources by type and name, each with the hash of its content as version. Pure. */
+import { createHash } from 'node:crypto';
+import { ChatError } from '../contract/errors.ts';
+
+export interface ResourceRef {
+  type: string;
+  name: string;
+}
+
+export interface Resource {
+  name: string;
+  version: string;
+  bytes: Uint8Array;
+  /** Resources that the node must have before this one is of use: a route's clusters, a cluster's endpoints. */
+  needs: readonly ResourceRef[];
+}
+
+export type Resources = ReadonlyMap<string, Resource>;
+
+export interface Snapshot {
+  /** Hash over names and versions: equal on every replica for equal content. */
+  version: string;
+  types: ReadonlyMap<string, Resources>;
+}
+
+const hash = (...parts: (string | Uint8Array)[]): string => {
+  const h = createHash('sha256');
+  for (const part of parts) h.update(part).update('\0');
+  return h.digest('base64url').slice(0, 16);
+};
+
+export const resource = (name: string, bytes: Uint8Array, needs: readonly ResourceRef[] = []): Resource => ({
+  name,
+  version: hash(bytes),
+  bytes,
+  needs,
+});
+
+export function snapshot(types: Readonly<Record<string, readonly Resource[]>>): Snapshot {
+  const maps = new Map<string, Resources>();
+  const parts: string[] = [];
+  for (const type of Object.keys(types).sort()) {
+    const sorted = [...types[type]!].sort((a, b) => (a.name < b.name ? -1 : 1));
+    maps.set(type, new Map(sorted.map((r) => [r.name, r])));
+    parts.push(type, ...sorted.flatMap((r) => [r.name, r.version]));
+  }
+  return { version: hash(...parts), types: maps };
+}
+
+export const EMPTY_SNAPSHOT = snapshot({});
+
+/** Throws `snapshot_inconsistent` when a resource needs one that the snapshot does not hold. */
+export function assertConsistent(s: Snapshot): void {
+  for (const [type, resources] of s.types)
+    for (const r of resources.values())
+      for (const need of r.needs)
+        if (!s.types.get(need.type)?.has(need.name))
+          throw new ChatError('snapshot_inconsistent', {
+            missing: `${need.type} ${need.name}`,
+            neededBy: `${type} ${r.name}`,
+          });
+}
