@@ -1,0 +1,100 @@
+/** chat.*: posts go through the channel's owner, which stores before it answers. */
+import { ChatError } from '../../../cells/contract/errors.ts';
+import type { TopicId } from '../../../cells/contract/ids.ts';
+import { isUserId } from '../../../cells/contract/ids.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import { type Argument, channel, message, objects, optional, string } from '../arguments.ts';
+import { type ApiContext, method, type Result } from '../method.ts';
+import { openDm } from '../open-dm.ts';
+
+/** A key of ours starts with "~", so that no client can take one. */
+const CLIENT_KEY = /^[0-9A-Za-z][0-9A-Za-z._:-]{0,63}$/;
+
+const clientMessageId: Argument<string | undefined> = optional({
+  ...string('Idempotency key (a UUID), unique per channel and sender: a retry returns the first result.'),
+  kind: 'UUID',
+  problem: 'must be 1–64 letters, digits, ".", "_", ":" or "-"',
+  parse: (v) => (typeof v === 'string' && CLIENT_KEY.test(v) ? v : undefined),
+});
+
+/** A channel, or a user: the DM with that user is opened, as at Slack. */
+const destination = { ...string('Channel id, or a user id for the DM with that user.'), kind: 'channel or user id' };
+
+function checkText(text: string | undefined, blocks: readonly unknown[] | undefined): string {
+  if ((text ?? '') === '' && (blocks ?? []).length === 0) throw new ChatError('no_text');
+  if ((text ?? '').length > LIMITS.textCharacters) throw new ChatError('msg_too_long');
+  return text ?? '';
+}
+
+async function channelOf(context: ApiContext, text: string): Promise<TopicId> {
+  if (isUserId(text)) return (await openDm(context, [text], { preventCreation: false })).channel.id;
+  return channel('').parse(text)!;
+}
+
+/** The message as it is stored: what the first attempt of a retried post made. */
+async function stored(context: ApiContext, topic: TopicId, ts: string): Promise<Result | undefined> {
+  const page = await context.call(topic, 'history', { oldest: ts, latest: ts, inclusive: true, limit: 1 });
+  const found = page.messages[0];
+  return found === undefined ? undefined : (JSON.parse(found.payload) as Result);
+}
+
+export const postMessage = method({
+  doc: 'Posts a message. The answer comes once it is stored.',
+  limited: true,
+  args: {
+    channel: destination,
+    text: optional(string('Text, at most 40,000 characters. Required without blocks.')),
+    blocks: optional(objects('Block Kit blocks, passed through.')),
+    thread_ts: optional(message('ts of the message that this answers.')),
+    client_msg_id: clientMessageId,
+  },
+  async handle(context, args) {
+    const text = checkText(args.text, args.blocks);
+    const topic = await channelOf(context, args.channel);
+    const posted = await context.call(topic, 'post', {
+      text,
+      clientKey: args.client_msg_id ?? `~${context.services.random.hex(16)}`,
+      ...(args.blocks === undefined ? {} : { blocks: args.blocks }),
+      ...(args.thread_ts === undefined ? {} : { threadTs: args.thread_ts }),
+    });
+    const { ts, seq } = posted;
+    const made = {
+      type: 'message',
+      user: context.me.id,
+      team: context.me.workspace,
+      text,
+      ts,
+      seq,
+      ...(args.client_msg_id === undefined ? {} : { client_msg_id: args.client_msg_id }),
+      ...(args.blocks === undefined ? {} : { blocks: args.blocks }),
+      ...(args.thread_ts === undefined ? {} : { thread_ts: args.thread_ts }),
+    };
+    const shown = posted.duplicate ? ((await stored(context, topic, ts)) ?? made) : made;
+    return { channel: topic, ts, seq, message: shown };
+  },
+});
+
+export const update = method({
+  doc: 'Replaces the text of a message of your own.',
+  limited: true,
+  args: {
+    channel: channel('Channel id.'),
+    ts: message('ts of the message.'),
+    text: string('The new text.'),
+  },
+  async handle(context, { channel: topic, ts, text }) {
+    checkText(text, undefined);
+    const { seq } = await context.call(topic, 'update', { ts, text });
+    return { channel: topic, ts, text, seq, message: { type: 'message', user: context.me.id, text } };
+  },
+});
+
+export const remove = method({
+  doc: 'Deletes a message of your own; an admin may delete any.',
+  limited: true,
+  args: { channel: channel('Channel id.'), ts: message('ts of the message.') },
+  async handle(context, { channel: topic, ts }) {
+    const { seq } = await context.call(topic, 'delete', { ts });
+    return { channel: topic, ts, seq };
+  },
+});
