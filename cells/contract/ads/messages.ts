@@ -8,9 +8,9 @@ export interface XdsNode {
   cluster?: string;
   metadata?: Struct;
 }
-/** google.protobuf.Struct, of which we use flat string fields. */
+/** google.protobuf.Struct, of which we use flat string fields. protobufjs brings it with camelCase names. */
 export interface Struct {
-  fields: Record<string, { string_value?: string }>;
+  fields: Record<string, { stringValue?: string }>;
 }
 
 export interface DeltaRequest {
@@ -56,6 +56,6 @@ export const ADS_SERVICE = {
 } as const satisfies ServiceDefinition;
 
 export const struct = (values: Readonly<Record<string, string>>): Struct => ({
-  fields: Object.fromEntries(Object.entries(values).map(([k, v]) => [k, { string_value: v }])),
+  fields: Object.fromEntries(Object.entries(values).map(([k, v]) => [k, { stringValue: v }])),
 });
-export const structText = (s: Struct | undefined, key: string): string => s?.fields[key]?.string_value ?? '';
+export const structText = (s: Struct | undefined, key: string): string => s?.fields[key]?.stringValue ?? '';
