@@ -1,0 +1,115 @@
+/** Envoy clusters and endpoints of the cells. Pure; nothing here depends on weights. */
+import { type Resource, resource } from '../xds/snapshot.ts';
+import { ENVOY } from '../xds/types.ts';
+import { ADS, any, encodeMessage, type Message, seconds, uint } from './envoy.ts';
+import { CLIENT_PORT, type EdgeCell, type EdgeWorld, type EndpointRole } from './world.ts';
+
+export const ROLES: readonly EndpointRole[] = ['api', 'gateway'];
+
+export const cellCluster = (cell: string, role: EndpointRole): string => `${cell}-${role}`;
+/** What routes point to: the cell's cluster first, the others' when it has nobody to answer. */
+export const targetCluster = (cell: string, role: EndpointRole): string => `${cell}-${role}-or-other`;
+
+/** Envoy's default of 1,024 connections is below what one gateway holds: the servers' own limits bind, not these. */
+const LIMITS: Message = {
+  thresholds: [
+    {
+      priority: 'DEFAULT',
+      max_connections: uint(1_000_000),
+      max_pending_requests: uint(100_000),
+      max_requests: uint(1_000_000),
+      max_retries: uint(1_000),
+    },
+  ],
+};
+
+/** Only failures to connect eject a host: 5xx may be the store's, and then every host gives them. */
+const OUTLIERS: Message = {
+  split_external_local_origin_errors: true,
+  consecutive_local_origin_failure: uint(5),
+  enforcing_consecutive_5xx: uint(0),
+  enforcing_consecutive_gateway_failure: uint(0),
+  enforcing_success_rate: uint(0),
+  enforcing_local_origin_success_rate: uint(0),
+  interval: seconds(2),
+  base_ejection_time: seconds(5),
+  max_ejection_percent: uint(50),
+};
+
+/** HTTP/1.1, and idle connections dropped before a Node server does (5 s): a POST on a closing one would fail. */
+const HTTP1: Message = {
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': any(
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+    {
+      explicit_http_config: { http_protocol_options: {} },
+      common_http_protocol_options: { idle_timeout: seconds(4) },
+    },
+  ),
+};
+
+export function clusters(cells: readonly EdgeCell[]): Resource[] {
+  return ROLES.flatMap((role) =>
+    cells.flatMap((cell, i) => {
+      const name = cellCluster(cell.name, role);
+      const order = [...cells.slice(i), ...cells.slice(0, i)].map((c) => cellCluster(c.name, role));
+      return [
+        resource(name, encodeMessage('envoy.config.cluster.v3.Cluster', edsCluster(name)), [
+          { type: ENVOY.endpoints, name },
+        ]),
+        resource(
+          targetCluster(cell.name, role),
+          encodeMessage('envoy.config.cluster.v3.Cluster', aggregate(targetCluster(cell.name, role), order)),
+          order.map((c) => ({ type: ENVOY.cluster, name: c })),
+        ),
+      ];
+    }),
+  );
+}
+
+const edsCluster = (name: string): Message => ({
+  name,
+  type: 'EDS',
+  eds_cluster_config: { eds_config: ADS },
+  connect_timeout: seconds(1),
+  lb_policy: 'LEAST_REQUEST',
+  // 0: never send to a draining or dead host because too many are: the aggregate's next cluster takes over instead.
+  common_lb_config: { healthy_panic_threshold: { value: 0 } },
+  circuit_breakers: LIMITS,
+  outlier_detection: OUTLIERS,
+  typed_extension_protocol_options: HTTP1,
+  per_connection_buffer_limit_bytes: uint(65_536),
+});
+
+const aggregate = (name: string, order: readonly string[]): Message => ({
+  name,
+  connect_timeout: seconds(1),
+  lb_policy: 'CLUSTER_PROVIDED',
+  common_lb_config: { healthy_panic_threshold: { value: 0 } },
+  circuit_breakers: LIMITS,
+  cluster_type: {
+    name: 'envoy.clusters.aggregate',
+    typed_config: any('envoy.extensions.clusters.aggregate.v3.ClusterConfig', { clusters: [...order] }),
+  },
+});
+
+export function endpoints({ cells, endpoints: all }: EdgeWorld): Resource[] {
+  return ROLES.flatMap((role) =>
+    cells.map((cell) => {
+      const name = cellCluster(cell.name, role);
+      const mine = all.filter((e) => e.cell === cell.name && e.role === role);
+      const message = {
+        cluster_name: name,
+        endpoints: [
+          {
+            locality: { region: cell.region, zone: cell.zone },
+            lb_endpoints: mine.map((e) => ({
+              health_status: e.health,
+              endpoint: { address: { socket_address: { address: e.ip, port_value: CLIENT_PORT } } },
+            })),
+          },
+        ],
+      };
+      return resource(name, encodeMessage('envoy.config.endpoint.v3.ClusterLoadAssignment', message));
+    }),
+  );
+}

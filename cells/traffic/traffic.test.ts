@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Cell } from '../../crds/index.ts';
+import { assertConsistent, snapshot } from '../xds/snapshot.ts';
+import { ENVOY } from '../xds/types.ts';
+import { clusters, endpoints } from './clusters.ts';
+import { decodeMessage, encodeMessage } from './envoy.ts';
+import { listener } from './listener.ts';
+import { routes } from './routes.ts';
+import { edgeWorld, type PodLike } from './world.ts';
+
+const cell = (name: string, weight?: number): Cell => ({
+  apiVersion: 'chatcells.dev/v1alpha1',
+  kind: 'Cell',
+  metadata: { name, namespace: 'demo', uid: name, resourceVersion: '1', generation: 1, creationTimestamp: '' },
+  spec: { region: 'local', zone: name.replace('cell', 'zone'), capacity: { connections: 5000 } },
+  ...(weight === undefined ? {} : { status: { weight } }),
+});
+const pod = (
+  cellName: string,
+  role: string,
+  n: number,
+  change: Partial<PodLike['status']> & { deleting?: boolean } = {},
+): PodLike => {
+  const { deleting, ...status } = change;
+  return {
+    metadata: {
+      name: `${cellName}-${role}-${n}`,
+      labels: { 'app.kubernetes.io/component': role, 'chatcells.dev/cell': cellName },
+      ...(deleting ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
+    },
+    status: { podIP: `127.1.0.${n}`, conditions: [{ type: 'Ready', status: 'True' }], ...status },
+  };
+};
+const pods = (...names: string[]): PodLike[] =>
+  names.flatMap((name, i) => [pod(name, 'gateway', 2 * i + 2), pod(name, 'api', 2 * i + 3)]);
+const build = (cells: Cell[], podList: PodLike[], own = 'cell-a') => {
+  const world = edgeWorld(cells, podList);
+  return snapshot({
+    [ENVOY.cluster]: clusters(world.cells),
+    [ENVOY.endpoints]: endpoints(world),
+    [ENVOY.route]: [routes(own, world)],
+    [ENVOY.listener]: [listener('127.1.0.1', 8080)],
+  });
+};
+const versions = (s: ReturnType<typeof build>, type: string) =>
+  Object.fromEntries([...s.types.get(type)!.values()].map((r) => [r.name, r.version]));
+
+test('pods: ready ones are healthy, deleted ones drain, others are left out', () => {
+  const world = edgeWorld(
+    [cell('cell-a')],
+    [
+      pod('cell-a', 'gateway', 2),
+      pod('cell-a', 'gateway', 3, { conditions: [{ type: 'Ready', status: 'False' }] }),
+      pod('cell-a', 'gateway', 4, { deleting: true, conditions: [{ type: 'Ready', status: 'False' }] }),
+      pod('cell-a', 'channel', 5),
+      pod('cell-z', 'gateway', 6),
+      pod('cell-a', 'api', 7, { phase: 'Failed' }),
+    ],
+  );
+  assert.deepEqual(
+    world.endpoints.map((e) => [e.pod, e.health]),
+    [
+      ['cell-a-gateway-2', 'HEALTHY'],
+      ['cell-a-gateway-4', 'DRAINING'],
+    ],
+  );
+});
+
+test('the snapshot is consistent, and the same whatever the order of what was observed', () => {
+  const cells = [cell('cell-a'), cell('cell-b', 40), cell('cell-c')];
+  const all = pods('cell-a', 'cell-b', 'cell-c');
+  const one = build(cells, all);
+  assertConsistent(one);
+  assert.equal(build(cells.toReversed(), all.toReversed()).version, one.version);
+});
+
+test('a changed weight changes the routes and nothing else', () => {
+  const all = pods('cell-a', 'cell-b', 'cell-c');
+  const before = build([cell('cell-a', 100), cell('cell-b'), cell('cell-c')], all);
+  const after = build([cell('cell-a', 99), cell('cell-b'), cell('cell-c')], all);
+  for (const type of [ENVOY.cluster, ENVOY.endpoints, ENVOY.listener])
+    assert.deepEqual(versions(after, type), versions(before, type));
+  assert.notDeepEqual(versions(after, ENVOY.route), versions(before, ENVOY.route));
+});
+
+test('weights in the routes sum to 100 for each role', () => {
+  const all = [...pods('cell-a', 'cell-b', 'cell-c')].filter((p) => p.metadata.name !== 'cell-b-api-5');
+  const s = build([cell('cell-a', 0), cell('cell-b'), cell('cell-c')], all);
+  const message = JSON.stringify(
+    decodeMessage('envoy.config.route.v3.RouteConfiguration', s.types.get(ENVOY.route)!.get('edge')!.bytes),
+  );
+  const weights = [...message.matchAll(/"name":"([^"]+-or-other)","weight":\{"value":(\d+)\}/g)];
+  assert.deepEqual(
+    weights.map((m) => [m[1], Number(m[2])]),
+    [
+      ['cell-a-gateway-or-other', 0],
+      ['cell-b-gateway-or-other', 50],
+      ['cell-c-gateway-or-other', 50],
+      ['cell-a-api-or-other', 0],
+      ['cell-b-api-or-other', 0],
+      ['cell-c-api-or-other', 100],
+    ],
+  );
+});
+
+test('a misspelt field is refused rather than dropped', () => {
+  assert.throws(() => encodeMessage('envoy.config.cluster.v3.Cluster', { nmae: 'x' }), /no field nmae/);
+});
