@@ -21,9 +21,17 @@ export async function dispatch(services: ApiServices, limit: WorkspaceRateLimit,
   if (request.method === 'api.test') return apiTest(request.args);
   const method = METHODS.get(request.method);
   if (method === undefined) throw new ChatError('unknown_method', { method: request.method });
-  const context = await authenticate(services, request);
-  if (method.limited) limit.take(context.me.workspace, context.identity.entry.limits.postsPerSecond);
-  return { ok: true, ...(await method.handle(context, request.args)) };
+  const span = services.tracer.startSpan(`api ${request.method}`, request.trace);
+  try {
+    const context = await authenticate(services, { ...request, trace: span.trace });
+    if (method.limited) limit.take(context.me.workspace, context.identity.entry.limits.postsPerSecond);
+    const result = await method.handle(context, request.args);
+    span.end();
+    return { ok: true, ...result };
+  } catch (e: unknown) {
+    span.end(ChatError.from(e).code);
+    throw e;
+  }
 }
 
 async function authenticate(services: ApiServices, request: ApiRequest): Promise<ApiContext> {

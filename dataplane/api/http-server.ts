@@ -1,7 +1,10 @@
 /** The Web API over HTTP: `POST|GET /api/<method>`, JSON or form bodies, every answer an `{ok: …}` envelope. */
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import formbody from '@fastify/formbody';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyError, type FastifyRequest } from 'fastify';
 import { ChatError } from '../../cells/contract/errors.ts';
+import { parseTraceparent } from '../tracing/traceparent.ts';
 import { failureOf } from './answer.ts';
 import { dispatch } from './dispatch.ts';
 import type { ApiServices } from './method.ts';
@@ -9,7 +12,6 @@ import { METHODS } from './method-table.ts';
 import type { HttpMetrics } from './metrics.ts';
 import { WorkspaceRateLimit } from './rate-limit.ts';
 import { originOf } from './request-url.ts';
-import { parseTraceparent } from './traceparent.ts';
 
 /** Room for 40,000 characters of any script and for blocks. */
 const BODY_LIMIT_BYTES = 512 * 1024;
@@ -22,8 +24,18 @@ export interface ApiServerOptions {
   fallbackOrigin: string;
 }
 
-/** Not listening yet. Its `server` is a plain HTTP server: `chatctl dev` takes the WebSocket upgrades from it. */
-export async function createApiServer(options: ApiServerOptions): Promise<FastifyInstance> {
+export interface ApiServer {
+  /** The plain HTTP server beneath: `chatctl dev` takes the WebSocket upgrades from it. */
+  readonly http: Server;
+  /** Resolves with the port that was bound. */
+  listen(address: { host: string; port: number }): Promise<number>;
+  /** From now on every answer asks the client to connect anew: the listener is about to close. */
+  leave(): void;
+  /** Stops accepting, and resolves when the requests in flight are answered. */
+  close(): Promise<void>;
+}
+
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { services, metrics } = options;
   const limit = new WorkspaceRateLimit(services.clock);
   const app = fastify({
@@ -37,6 +49,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<Fastif
   });
   await app.register(formbody, { bodyLimit: BODY_LIMIT_BYTES });
 
+  let leaving = false;
+  app.addHook('onSend', async (_request, reply) => {
+    if (leaving) reply.header('connection', 'close');
+  });
   app.addHook('onResponse', async (request, reply) => {
     if (request.url.startsWith('/api/')) metrics.observe(methodOf(request), reply.statusCode, reply.elapsedTime / 1000);
   });
@@ -70,7 +86,17 @@ export async function createApiServer(options: ApiServerOptions): Promise<Fastif
       ? reply.send(failureOf(new ChatError('unknown_method', { method: methodOf(request) })).body)
       : reply.code(404).type('text/plain').send('not found\n'),
   );
-  return app;
+  return {
+    http: app.server,
+    async listen(address) {
+      await app.listen(address);
+      return (app.server.address() as AddressInfo).port;
+    },
+    leave() {
+      leaving = true;
+    },
+    close: () => app.close(),
+  };
 }
 
 /** The label of metrics and logs: never what a stranger typed. */

@@ -11,11 +11,12 @@ import type { Leases } from '../storage/store.ts';
 
 const TTL_MS = 60_000;
 const RENEW_MS = TTL_MS / 4;
+const RETRY_MS = 1_000;
 /** Own clock against the store's: they may run this far apart over one lease. */
 const MARGIN_MS = 5_000;
 
 export interface IdMinterOptions {
-  leases: Leases;
+  leases: Pick<Leases, 'leaseWorker'>;
   /** The process's incarnation. */
   holder: string;
   clock: Clock;
@@ -27,44 +28,43 @@ export class IdMinter {
   #snowflake: { worker: number; ids: Snowflake } | undefined;
   #validUntilMs = 0;
   #timer: Timer | undefined;
+  #closed = false;
 
-  private constructor(options: IdMinterOptions) {
+  /** Asks for a number at once, and again until there is one. */
+  constructor(options: IdMinterOptions) {
     this.#options = options;
+    void this.#renew();
   }
 
-  /** Rejects with `store_unavailable` when no number can be leased. */
-  static async start(options: IdMinterOptions): Promise<IdMinter> {
-    const minter = new IdMinter(options);
-    await minter.#renew();
-    minter.#timer = options.clock.every(RENEW_MS, () => void minter.#renewOrWarn());
-    return minter;
+  /** Whether a lease is held now. */
+  get ready(): boolean {
+    return this.#snowflake !== undefined && this.#options.clock.monotonicMs() < this.#validUntilMs;
   }
 
   /** Rejects with `service_unavailable` while no lease is held. */
   next(): bigint {
-    if (this.#snowflake === undefined || this.#options.clock.monotonicMs() >= this.#validUntilMs)
-      throw new ChatError('service_unavailable', { reason: 'the worker number is not leased' });
+    if (this.#snowflake === undefined || !this.ready) throw new ChatError('service_unavailable');
     return this.#snowflake.ids.next();
   }
 
   close(): void {
+    this.#closed = true;
     this.#timer?.cancel();
     this.#validUntilMs = 0;
   }
 
   async #renew(): Promise<void> {
-    const { clock, leases, holder } = this.#options;
+    const { clock, leases, holder, log } = this.#options;
     const asked = clock.monotonicMs();
-    const worker = await leases.leaseWorker(holder, TTL_MS);
-    if (this.#snowflake?.worker !== worker) this.#snowflake = { worker, ids: new Snowflake(clock, worker) };
-    this.#validUntilMs = asked + TTL_MS - MARGIN_MS;
-  }
-
-  async #renewOrWarn(): Promise<void> {
+    let nextMs = RENEW_MS;
     try {
-      await this.#renew();
+      const worker = await leases.leaseWorker(holder, TTL_MS);
+      if (this.#snowflake?.worker !== worker) this.#snowflake = { worker, ids: new Snowflake(clock, worker) };
+      if (!this.#closed) this.#validUntilMs = asked + TTL_MS - MARGIN_MS;
     } catch (err: unknown) {
-      this.#options.log.warn({ err }, 'the worker number was not renewed: no ids once it runs out');
+      log.warn({ err }, 'the worker number was not leased: no ids once it runs out');
+      nextMs = RETRY_MS;
     }
+    if (!this.#closed) this.#timer = clock.after(nextMs, () => void this.#renew());
   }
 }

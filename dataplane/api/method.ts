@@ -11,6 +11,7 @@ import type { Trace } from '../protocol/frames.ts';
 import type { Actor, Operation, Operations } from '../protocol/operations.ts';
 import type { OwnerClient } from '../protocol/owner-client.ts';
 import type { Store, UserRow } from '../storage/store.ts';
+import type { Tracer } from '../tracing/tracing.ts';
 import { type Arguments, type Parsed, parseArguments } from './arguments.ts';
 import type { IdMinter } from './id-minter.ts';
 
@@ -32,6 +33,7 @@ export interface ApiServices {
   clock: Clock;
   random: Random;
   log: Logger;
+  tracer: Tracer;
   edges: readonly Edge[];
 }
 

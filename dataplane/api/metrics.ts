@@ -3,6 +3,8 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 
 export interface HttpMetrics {
   observe(method: string, status: number, seconds: number): void;
+  /** Requests answered since the start. */
+  total(): number;
 }
 
 export function createHttpMetrics(registry: Registry): HttpMetrics {
@@ -19,8 +21,11 @@ export function createHttpMetrics(registry: Registry): HttpMetrics {
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
+  let total = 0;
   return {
+    total: () => total,
     observe(method, status, elapsed) {
+      total++;
       requests.inc({ method, code: String(status) });
       seconds.observe({ method }, elapsed);
     },

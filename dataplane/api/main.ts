@@ -1,0 +1,149 @@
+/** The api role: a Web API server of a cell. Stateless; any number of them. */
+import { Registry } from 'prom-client';
+import { connectControl } from '../../cells/contract/ads/index.ts';
+import { sleep } from '../../cells/contract/clock.ts';
+import { startAdminServer } from '../../cells/contract/process/admin-server.ts';
+import {
+  type Config,
+  duration,
+  integer,
+  json,
+  list,
+  type Settings,
+  text,
+} from '../../cells/contract/process/config.ts';
+import type { RunningRole } from '../../cells/contract/process/lifecycle.ts';
+import type { Logger } from '../../cells/contract/process/log.ts';
+import { systemClock as clock, systemRandom as random } from '../../cells/contract/system-clock.ts';
+import { parseSessionKeys, SessionTokens } from '../auth/session-tokens.ts';
+import { TokenVerifier } from '../auth/token-verifier.ts';
+import { Users } from '../auth/users.ts';
+import { createOwnerClient, TcpTransport } from '../links/index.ts';
+import { openStore } from '../storage/open.ts';
+import { createTracer } from '../tracing/tracing.ts';
+import { HeartbeatWriter } from './heartbeat.ts';
+import { createApiServer } from './http-server.ts';
+import { IdMinter } from './id-minter.ts';
+import type { Edge } from './method.ts';
+import { createHttpMetrics } from './metrics.ts';
+
+const isEdges = (value: unknown): value is Edge[] =>
+  Array.isArray(value) &&
+  value.every(
+    (edge) => typeof edge?.zone === 'string' && typeof edge.url === 'string' && /^https?:\/\/[^/]+\/?$/.test(edge.url),
+  );
+
+export const settings = {
+  podName: text('POD_NAME', 'Name of the Pod.'),
+  podUid: text('POD_UID', 'Uid of the Pod: part of the incarnation.'),
+  podIp: text('POD_IP', 'Address to listen on, and source address of links.'),
+  cell: text('CELL', 'Name of the Cell.'),
+  zone: text('ZONE', 'Zone of the Cell.'),
+  region: text('REGION', 'Region of the Cell.'),
+  storeUrl: text('STORE_URL', 'mysql://user:password@host:port/database or sqlite:/path.'),
+  sessionKeys: {
+    ...text(
+      'SESSION_KEY',
+      'Base64 of at least 32 bytes, the same for all gateways and api servers; more, by commas, to rotate.',
+    ),
+    parse: parseSessionKeys,
+  },
+  xdsAddresses: list('XDS_ADDRESSES', "host:port of the control plane's replicas, the own zone's first."),
+  stateDir: text('STATE_DIR', 'Directory for the last good configuration; empty for none.', ''),
+  port: integer('PORT', 'Port of the Web API.', { min: 0, max: 65_535 }, '8080'),
+  adminPort: integer('ADMIN_PORT', 'Port of /livez, /readyz and /metrics.', { min: 0, max: 65_535 }, '9090'),
+  edges: json('EDGE_URLS', 'JSON list of {zone, url}: every edge, as rtm.connect tells it to clients.', isEdges, '[]'),
+  leaveDelayMs: duration(
+    'LEAVE_DELAY',
+    'Time between "no longer ready" and the end of listening: the edges have to hear of it first.',
+    '3s',
+  ),
+  otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', 'OTLP/HTTP receiver for traces; empty for none.', ''),
+} as const satisfies Settings;
+
+export async function run(config: Config<typeof settings>, log: Logger): Promise<RunningRole> {
+  await using started = new AsyncDisposableStack();
+  const { podName: pod, cell, zone, region } = config;
+  const incarnation = `${config.podUid}/${random.hex(4)}`;
+  const registry = new Registry();
+  let waiting: () => string[] = () => ['start'];
+  const admin = await startAdminServer({
+    host: config.podIp,
+    port: config.adminPort,
+    registry,
+    notReady: () => waiting(),
+  });
+  started.defer(() => admin.close());
+
+  const tracer = await createTracer({
+    endpoint: config.otlpEndpoint,
+    service: 'api',
+    resource: { pod, cell, zone, region },
+  });
+  started.defer(() => tracer.close());
+  const store = await openStore(config.storeUrl);
+  started.defer(() => store.close());
+  const control = connectControl({
+    addresses: config.xdsAddresses,
+    node: { id: incarnation, role: 'api', cell, zone },
+    ...(config.stateDir === '' ? {} : { stateDir: config.stateDir }),
+    clock,
+    random,
+    log,
+  });
+  started.defer(() => control.close());
+  const owners = createOwnerClient({
+    control,
+    transport: new TcpTransport({ localAddress: config.podIp }),
+    clock,
+    random,
+    log,
+    hello: { role: 'api', incarnation, zone, cell, pod },
+  });
+  started.defer(() => owners.close());
+  const ids = new IdMinter({ leases: store.leases, holder: incarnation, clock, log });
+  started.defer(() => ids.close());
+
+  const metrics = createHttpMetrics(registry);
+  const app = await createApiServer({
+    services: {
+      store,
+      owners,
+      control,
+      tokens: new TokenVerifier({ control, clock }),
+      users: new Users({ directory: store.directory, owners, clock, log }),
+      sessions: new SessionTokens({ keys: config.sessionKeys, leases: store.leases, clock, random }),
+      ids,
+      clock,
+      random,
+      log,
+      tracer,
+      edges: config.edges,
+    },
+    metrics,
+    fallbackOrigin: config.edges[0]?.url ?? `http://${config.podIp}:${config.port}`,
+  });
+  started.defer(() => app.close());
+  await control.ready;
+  await app.listen({ host: config.podIp, port: config.port });
+  const heartbeat = new HeartbeatWriter({
+    ring: store.ring,
+    row: { incarnation, role: 'api', pod, cell, zone, ring: '', address: `${config.podIp}:${config.port}`, weight: 1 },
+    clock,
+    log,
+    requests: () => metrics.total(),
+  });
+  started.defer(() => heartbeat.close());
+  waiting = () => (ids.ready ? [] : ['worker number from the store']);
+
+  const running = started.move();
+  let closing: Promise<void> | undefined;
+  const end = async (): Promise<void> => {
+    waiting = () => ['leaving'];
+    heartbeat.leave();
+    app.leave();
+    await sleep(clock, config.leaveDelayMs);
+    await running.disposeAsync();
+  };
+  return { close: () => (closing ??= end()) };
+}
