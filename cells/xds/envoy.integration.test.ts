@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { pino } from 'pino';
+import { WebSocket } from 'ws';
+import { systemClock } from '../contract/system-clock.ts';
+import { clusters, endpoints } from '../traffic/clusters.ts';
+import { encodeMessage } from '../traffic/envoy.ts';
+import { listener } from '../traffic/listener.ts';
+import { routes } from '../traffic/routes.ts';
+import { CLIENT_PORT, type EdgeWorld } from '../traffic/world.ts';
+import { type EchoServer, type Envoy, get, haveEnvoy, startEcho, startEnvoy, until } from './envoy.testing.ts';
+import { AdsServer } from './server.ts';
+import { type Resource, resource, type Snapshot, snapshot } from './snapshot.ts';
+import { ENVOY } from './types.ts';
+
+const EDGE = { ip: '127.77.0.1', port: 18_080 };
+const log = pino({ level: process.env.LOG ?? 'silent' });
+const echoes: EchoServer[] = [];
+let envoy: Envoy;
+let server: AdsServer;
+let current: Snapshot;
+
+const cell = (name: string, weight: number): EdgeWorld['cells'][number] => ({
+  name,
+  region: 'local',
+  zone: name,
+  weight,
+  capacity: 1000,
+  edgePort: EDGE.port,
+});
+const endpoint = (cellName: string, ip: string, health: 'HEALTHY' | 'DRAINING' = 'HEALTHY'): EdgeWorld['endpoints'] =>
+  (['api', 'gateway'] as const).map((role) => ({ pod: `${cellName}-${role}`, cell: cellName, role, ip, health }));
+const world = (weightA: number, health: 'HEALTHY' | 'DRAINING' = 'HEALTHY'): EdgeWorld => ({
+  cells: [cell('cell-a', weightA), cell('cell-b', 100)],
+  endpoints: [...endpoint('cell-a', '127.77.1.1', health), ...endpoint('cell-b', '127.77.2.1')],
+});
+/** Routes are built from `weights`, the rest from `w`, so that a test can have both of its own. */
+const build = (w: EdgeWorld, route: Resource = routes('cell-a', w)): Snapshot =>
+  snapshot({
+    [ENVOY.cluster]: clusters(w.cells),
+    [ENVOY.endpoints]: endpoints(w),
+    [ENVOY.route]: [route],
+    [ENVOY.listener]: [listener(EDGE.ip, EDGE.port)],
+  });
+
+async function publish(next: Snapshot): Promise<void> {
+  current = next;
+  server.publish();
+  await until(() => server.nodes().every((n) => n.version === next.version && n.converged), 'Envoy has it');
+}
+const statuses = async (n: number, path = '/api/x', method = 'POST'): Promise<Map<string, number>> => {
+  const counts = new Map<string, number>();
+  for (let done = 0; done < n; done += 20) {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => get(EDGE.ip, EDGE.port, path, method)));
+    for (const { status, body } of answers) {
+      const key = status === 200 ? body : String(status);
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+  }
+  return counts;
+};
+const startServer = async (port = 0): Promise<AdsServer> => {
+  const s = new AdsServer({
+    host: '127.0.0.1',
+    port,
+    clock: systemClock,
+    log,
+    source: { snapshotFor: () => current },
+  });
+  await s.start();
+  return s;
+};
+
+before(async () => {
+  if (!haveEnvoy) return;
+  echoes.push(
+    await startEcho('cell-a', '127.77.1.1', CLIENT_PORT),
+    await startEcho('cell-b', '127.77.2.1', CLIENT_PORT),
+  );
+  current = build(world(100));
+  server = await startServer();
+  envoy = await startEnvoy({ id: 'edge/cell-a/edge-1', cell: 'cell-a', podIp: EDGE.ip }, server.port);
+  await until(async () => (await get(EDGE.ip, EDGE.port, '/healthz')).status === 200, 'the edge serves');
+});
+after(async () => {
+  await envoy?.close();
+  await server?.close();
+  for (const echo of echoes) await echo.close();
+});
+
+const options = { skip: haveEnvoy ? false : '.tools/bin/envoy is missing: run scripts/setup/setup.sh' };
+
+test('Envoy accepts every resource, and its own cell takes all', options, async () => {
+  await publish(build(world(100)));
+  assert.deepEqual([...(await statuses(40))], [['cell-a', 40]]);
+  const [node] = server.nodes();
+  assert.equal(node?.podIp, EDGE.ip);
+  assert.equal(node?.cell, 'cell-a');
+  assert.deepEqual(node?.types.map((t) => [t.type, t.nacks]).sort(), [
+    ['Cluster', 0],
+    ['ClusterLoadAssignment', 0],
+    ['Listener', 0],
+    ['RouteConfiguration', 0],
+  ]);
+});
+
+test('an open WebSocket survives weight 0, draining endpoints and the removal of its cell', options, async () => {
+  await publish(build(world(100)));
+  const socket = new WebSocket(`ws://${EDGE.ip}:${EDGE.port}/ws?ticket=x`);
+  const frames: string[] = [];
+  let closed: number | undefined;
+  socket.on('message', (data) => frames.push(String(data)));
+  socket.on('close', (code) => {
+    closed = code;
+  });
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+  const echo = async (text: string): Promise<void> => {
+    socket.send(text);
+    await until(() => closed !== undefined || frames.includes(`cell-a:${text}`), `the echo of ${text}`);
+    assert.equal(closed, undefined, 'still open');
+  };
+  await echo('full');
+  for (const weight of [99, 50, 1, 0]) await publish(build(world(weight)));
+  await echo('zero');
+  await publish(build(world(0, 'DRAINING')));
+  await echo('draining');
+  const gone = world(100);
+  await publish(build({ cells: gone.cells.slice(1), endpoints: gone.endpoints.filter((e) => e.cell === 'cell-b') }));
+  await echo('removed');
+  await publish(build(world(100)));
+  await echo('back');
+  socket.terminate();
+});
+
+test('50/50 with the endpoints of one cell draining: no 503', options, async () => {
+  const half = routes('cell-a', world(50));
+  await publish(build(world(50), half));
+  const both = await statuses(200);
+  assert.equal((both.get('cell-a') ?? 0) + (both.get('cell-b') ?? 0), 200);
+  assert.ok((both.get('cell-a') ?? 0) > 50 && (both.get('cell-b') ?? 0) > 50, `both take: ${[...both]}`);
+  await publish(build(world(50, 'DRAINING'), half));
+  assert.deepEqual([...(await statuses(400))], [['cell-b', 400]]);
+});
+
+test('weights change while requests run: none fails', options, async () => {
+  let stop = false;
+  const failures: number[] = [];
+  const load = (async () => {
+    while (!stop) {
+      const answers = await Promise.all(Array.from({ length: 10 }, () => get(EDGE.ip, EDGE.port, '/api/x', 'POST')));
+      failures.push(...answers.map((a) => a.status).filter((s) => s !== 200));
+    }
+  })();
+  for (let weight = 100; weight >= 0; weight -= 5) await publish(build(world(weight)));
+  stop = true;
+  await load;
+  assert.deepEqual(failures, []);
+});
+
+test('a NACK is recorded in Envoy’s words, the last good goes on, the next good clears it', options, async () => {
+  await publish(build(world(100)));
+  const zero = {
+    name: 'edge',
+    virtual_hosts: [
+      {
+        name: 'edge',
+        domains: ['*'],
+        routes: [
+          {
+            match: { prefix: '/' },
+            route: { weighted_clusters: { clusters: [{ name: 'cell-a-api-or-other', weight: { value: 0 } }] } },
+          },
+        ],
+      },
+    ],
+  };
+  current = build(world(100), resource('edge', encodeMessage('envoy.config.route.v3.RouteConfiguration', zero)));
+  server.publish();
+  const lastError = (): string =>
+    server.nodes()[0]?.types.find((t) => t.type === 'RouteConfiguration')?.lastError ?? '';
+  await until(() => lastError() !== '', 'the NACK');
+  assert.match(lastError(), /[Ss]um of weights/);
+  assert.deepEqual([...(await statuses(20))], [['cell-a', 20]]);
+  await publish(build(world(99)));
+  assert.equal(lastError(), '');
+});
+
+test('control plane killed: traffic goes on; another one takes over without a change', options, async () => {
+  await publish(build(world(0)));
+  const { port } = server;
+  await server.close();
+  assert.deepEqual([...(await statuses(100))], [['cell-b', 100]]);
+  server = await startServer(port);
+  await until(() => server.nodeCount === 1, 'Envoy is back');
+  await publish(build(world(100)));
+  assert.deepEqual([...(await statuses(40))], [['cell-a', 40]]);
+});
