@@ -98,18 +98,19 @@ export function loadKubeConfig(env: Readonly<Record<string, string | undefined>>
   return config;
 }
 
-const REQUEST_TIMEOUT_MS = 30_000;
-
 export class KubeClient {
   readonly #kubeConfig: KubeConfig;
+  readonly #timeoutMs: number;
 
-  constructor(kubeConfig: KubeConfig) {
+  /** `timeoutMs`: for each request, when it brings no signal of its own. */
+  constructor(kubeConfig: KubeConfig, options: { timeoutMs?: number } = {}) {
     this.#kubeConfig = kubeConfig;
+    this.#timeoutMs = options.timeoutMs ?? 30_000;
   }
 
   /** Any request; the answer's JSON. */
   async request<R>(request: KubeRequest): Promise<R> {
-    const signal = request.signal ?? AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const signal = request.signal ?? AbortSignal.timeout(this.#timeoutMs);
     const response = await kubeFetch(this.#kubeConfig, { ...request, signal });
     if (!response.ok) throw await refusal(request, response);
     return (await response.json()) as R;

@@ -1,0 +1,53 @@
+/** Configuration of the operator; the chart sets it. */
+import { type Config, integer, json, list, type Settings, text } from '../cells/contract/process/config.ts';
+
+export interface EdgeUrl {
+  zone: string;
+  url: string;
+}
+
+const isEdgeUrls = (value: unknown): value is EdgeUrl[] =>
+  Array.isArray(value) &&
+  value.every((e: Partial<EdgeUrl>) => typeof e?.zone === 'string' && typeof e.url === 'string');
+
+const port = { min: 1, max: 65_535 };
+
+export const settings = {
+  namespace: text('NAMESPACE', 'The namespace whose resources are reconciled.'),
+  podName: text('POD_NAME', 'Name of the own Pod: identity in the Lease and in Events.', 'operator'),
+  podIp: text('POD_IP', 'Address that the admin port listens on.', '0.0.0.0'),
+  adminPort: integer('ADMIN_PORT', 'Port of /livez, /readyz and /metrics.', port, '9090'),
+  image: text('IMAGE', 'Image of the dataplane.'),
+  envoyImage: text('ENVOY_IMAGE', 'Image of the edges.'),
+  imagePullPolicy: text('IMAGE_PULL_POLICY', 'Always, IfNotPresent or Never.', 'IfNotPresent'),
+  imagePullSecrets: list('IMAGE_PULL_SECRETS', 'Names of Secrets, separated by commas.', ''),
+  runAsUser: text('RUN_AS_USER', 'User id of the dataplane; empty leaves it to the image.', ''),
+  storeSecret: text('STORE_SECRET', 'Secret whose key `url` is the URL of the store.'),
+  sessionSecret: text('SESSION_SECRET', 'Secret whose key `key` signs tickets and resume tokens.'),
+  xdsAddresses: list('XDS_ADDRESSES', 'host:port of the control-plane replicas, separated by commas.'),
+  edgeServiceType: text(
+    'EDGE_SERVICE_TYPE',
+    'Type of the Service of an edge: LoadBalancer, ClusterIP, NodePort, or None.',
+    'None',
+  ),
+  edgeUrls: json(
+    'EDGE_URLS',
+    'JSON list of {zone, url} that clients are told of; empty takes the edges’ node addresses.',
+    isEdgeUrls,
+    '[]',
+  ),
+  edgeDrainSeconds: integer(
+    'EDGE_DRAIN_SECONDS',
+    'Time that an edge keeps open requests when it ends.',
+    { min: 1, max: 3600 },
+    '20',
+  ),
+  envoyLogLevel: text('ENVOY_LOG_LEVEL', 'Log level of the edges.', 'warning'),
+  dataplaneLogLevel: text('DATAPLANE_LOG_LEVEL', 'Log level of the dataplane.', 'info'),
+  otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', 'Where the dataplane sends its traces; empty sends none.', ''),
+  shards: list('SHARDS', 'Shards of the message keyspace, such as -80,80-; 0 is an unsharded one.', '0'),
+  kubeconfig: text('KUBECONFIG', 'Kubeconfig file; empty takes the account of the Pod.', ''),
+  kubernetesServiceHost: text('KUBERNETES_SERVICE_HOST', 'Set by Kubernetes in a Pod.', ''),
+} as const satisfies Settings;
+
+export type OperatorConfig = Config<typeof settings>;

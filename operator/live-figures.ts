@@ -1,0 +1,107 @@
+/**
+ * Live figures from the control plane's `/debug/v1/…`, on the Pods' own addresses. They never travel through the API
+ * server, and are asked for only while a decision needs them. The control plane's replicas see the same store, so any
+ * one that answers will do.
+ */
+
+import type { Clock } from '../cells/contract/clock.ts';
+import { type Pod, podReady } from '../cells/contract/kube/objects.ts';
+import type { Logger } from '../cells/contract/process/log.ts';
+import { LABELS } from '../crds/index.ts';
+
+export interface CellFigures {
+  cell: string;
+  sockets: number;
+  slots: number;
+  members: number;
+  weightInForce?: number;
+  /** Share of failed requests in the last 10 s, 0–1. */
+  errorRate?: number;
+  /** Edges that have not acknowledged the weights in force. */
+  unreachableEdges?: string[];
+}
+
+export interface RingFigures {
+  epoch: number;
+  members: { pod: string; cell?: string; zone?: string; slots?: number; standbySlots?: number }[];
+  movesInFlight?: number;
+  maxOverAverage?: number | string;
+}
+
+export interface LiveFigures {
+  /** Undefined when no control plane answered, or it does not know the cell. */
+  cell(name: string): Promise<CellFigures | undefined>;
+  cells(): Promise<readonly CellFigures[] | undefined>;
+  ring(namespace: string, name: string): Promise<RingFigures | undefined>;
+}
+
+const ADMIN_PORT = 18_080;
+const TIMEOUT_MS = 1500;
+/** Decisions about several cells in one moment share an answer. */
+const FRESH_MS = 200;
+
+export class ControlplaneFigures implements LiveFigures {
+  readonly #pods: ReadonlyMap<string, Pod>;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  #cells: { atMs: number; answer: Promise<readonly CellFigures[] | undefined> } | undefined;
+
+  constructor(options: { pods: ReadonlyMap<string, Pod>; clock: Clock; log: Logger }) {
+    this.#pods = options.pods;
+    this.#clock = options.clock;
+    this.#log = options.log;
+  }
+
+  async cell(name: string): Promise<CellFigures | undefined> {
+    return (await this.cells())?.find((c) => c.cell === name || c.cell.endsWith(`/${name}`));
+  }
+
+  cells(): Promise<readonly CellFigures[] | undefined> {
+    const nowMs = this.#clock.monotonicMs();
+    if (!this.#cells || nowMs - this.#cells.atMs > FRESH_MS) {
+      this.#cells = { atMs: nowMs, answer: this.#ask('/debug/v1/cells', isCellFigures) };
+    }
+    return this.#cells.answer;
+  }
+
+  ring(namespace: string, name: string): Promise<RingFigures | undefined> {
+    return this.#ask(`/debug/v1/rings/${namespace}/${name}`, isRingFigures);
+  }
+
+  async #ask<R>(path: string, check: (value: unknown) => value is R): Promise<R | undefined> {
+    for (const address of this.#addresses()) {
+      try {
+        const response = await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+        const body: unknown = await response.json();
+        if (response.ok && check(body)) return body;
+        this.#log.debug({ address, path, status: response.status }, 'no figures');
+      } catch (err) {
+        this.#log.debug({ address, path, err }, 'the control plane did not answer');
+      }
+    }
+    return undefined;
+  }
+
+  #addresses(): string[] {
+    return [...this.#pods.values()]
+      .filter((p) => p.metadata.labels?.[LABELS.component] === 'controlplane' && podReady(p) && p.status?.podIP)
+      .sort((a, b) => a.metadata.name.localeCompare(b.metadata.name))
+      .map((p) => {
+        const port = p.spec.containers[0]?.ports?.find((c) => c.name === 'admin')?.containerPort ?? ADMIN_PORT;
+        return `${p.status?.podIP}:${port}`;
+      });
+  }
+}
+
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+
+const isCellFigures = (value: unknown): value is CellFigures[] =>
+  Array.isArray(value) &&
+  value.every(
+    (c: Partial<CellFigures> | null) => typeof c?.cell === 'string' && isNumber(c.sockets) && isNumber(c.slots),
+  );
+
+const isRingFigures = (value: unknown): value is RingFigures => {
+  const { epoch, members } = (value ?? {}) as Partial<RingFigures>;
+  return isNumber(epoch) && Array.isArray(members);
+};
