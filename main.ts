@@ -4,7 +4,7 @@
  * `settings` and `runOnce(config, log)`.
  */
 import { ChatError } from './cells/contract/errors.ts';
-import { type Config, describeSettings, parseConfig, type Settings } from './cells/contract/process/config.ts';
+import { type Config, describeSettings, parseConfig, type Settings, text } from './cells/contract/process/config.ts';
 import { runUntilSignal } from './cells/contract/process/lifecycle.ts';
 import { createLogger } from './cells/contract/process/log.ts';
 import { type Job, type Role, roleSettings } from './cells/contract/process/role.ts';
@@ -16,6 +16,18 @@ interface Entry {
 
 /** A module's `run` takes its own config; the table forgets which, and parseConfig of its settings makes it right. */
 const role = (module: unknown): Role | Job => module as Role | Job;
+
+const migrateJob = ({ openStore }: typeof import('./dataplane/storage/open.ts')): Job => ({
+  settings: { storeUrl: text('STORE_URL', 'mysql://user:password@host:port/database or sqlite:/path.') },
+  async runOnce(config, log) {
+    const store = await openStore(String(config.storeUrl));
+    try {
+      log.info(await store.migrate(), 'the schema is up to date');
+    } finally {
+      await store.close();
+    }
+  },
+});
 
 const ROLES: Record<string, Entry> = {
   gateway: {
@@ -37,7 +49,11 @@ const ROLES: Record<string, Entry> = {
   },
   migrate: {
     about: "brings the store's schema to this version, then ends",
-    load: async () => role(await import('./dataplane/storage/main.ts')),
+    load: async () => migrateJob(await import('./dataplane/storage/open.ts')),
+  },
+  'dev-token': {
+    about: 'prints a token for a user of `dev`',
+    load: async () => (await import('./dataplane/dev/token.ts')).tokenJob as Job,
   },
   dev: {
     about: 'gateway, channel and api in one process over SQLite',
@@ -47,11 +63,11 @@ const ROLES: Record<string, Entry> = {
 
 const VERSION = '0.1.0';
 
-const print = (text: string): number => {
-  process.stdout.write(`${text}\n`);
+const print = (line: string): number => {
+  process.stdout.write(`${line}\n`);
   return 0;
 };
-const err = (text: string): void => void process.stderr.write(`${text}\n`);
+const err = (line: string): void => void process.stderr.write(`${line}\n`);
 
 function usage(): string {
   const width = Math.max(...Object.keys(ROLES).map((name) => name.length));
