@@ -1,0 +1,38 @@
+import { SqlRingStore } from '../../cells/contract/ring-store-sql.ts';
+import { type Database, type DatabaseHooks, numberColumn, statement } from '../../cells/contract/sql/database.ts';
+import { openDatabase } from '../../cells/contract/sql/open-database.ts';
+import { SqlChannelLog } from './channel-log.ts';
+import { SqlDirectory } from './directory.ts';
+import { SqlLeases } from './leases.ts';
+import { migrate } from './migrate.ts';
+import type { Store } from './store.ts';
+
+/** Connections beside the URL's pool, so that a busy log never delays a heartbeat. */
+const RING_POOL = 2;
+
+/**
+ * `sqlite:/path`, `sqlite::memory:` or `mysql://user:password@host:port/database?pool=8&timeout=5000`. MySQL is
+ * connected to at the first use: opening succeeds while it is down. Call `migrate()` before anything else.
+ */
+export async function openStore(url: string, hooks?: DatabaseHooks): Promise<Store> {
+  const db = openDatabase(url, hooks === undefined ? {} : { hooks });
+  const ringDb = db.dialect.name === 'mysql' ? openDatabase(url, { pool: RING_POOL }) : db;
+  return storeOver(db, ringDb);
+}
+
+export function storeOver(db: Database, ringDb: Database): Store {
+  return {
+    ring: new SqlRingStore(ringDb),
+    log: new SqlChannelLog(db),
+    directory: new SqlDirectory(db),
+    leases: new SqlLeases(db),
+    migrate: () => migrate(db),
+    wallMs: async () => {
+      const [row] = await ringDb.query(statement(`SELECT ${db.dialect.nowMs} AS now`));
+      return numberColumn(row!.now);
+    },
+    close: async () => {
+      await Promise.all([db.close(), ringDb.close()]);
+    },
+  };
+}
