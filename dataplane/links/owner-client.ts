@@ -1,0 +1,213 @@
+/** OwnerClient over any LinkTransport: links, routes, one queue and one subscription a topic. */
+import type { Clock, Random } from '../../cells/contract/clock.ts';
+import type { ControlSource, RouteMember } from '../../cells/contract/control.ts';
+import { ChatError } from '../../cells/contract/errors.ts';
+import { numberOf, type TopicId } from '../../cells/contract/ids.ts';
+import type { Logger } from '../../cells/contract/process/log.ts';
+import { slotOf } from '../../cells/contract/slot.ts';
+import { bodyOf, type Header, KIND } from '../protocol/frames.ts';
+import type { Hello, Operation, Operations, Owned, Request, Response } from '../protocol/operations.ts';
+import type { Call, OwnerClient, TopicListener } from '../protocol/owner-client.ts';
+import type { LinkTransport } from '../protocol/transport.ts';
+import { LinkPool } from './link-pool.ts';
+import type { PeerLink } from './peer-link.ts';
+import { RouteBook } from './route-book.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { type Routing, TopicQueue } from './topic-queue.ts';
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+export interface OwnerClientOptions {
+  control: ControlSource;
+  transport: LinkTransport;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  hello: Hello;
+  /** Gets the events of all subscriptions. A process that subscribes to nothing leaves it out. */
+  listener?: TopicListener;
+}
+
+const NO_LISTENER: TopicListener = { event: () => {}, transient: () => {}, denied: () => {} };
+
+export const createOwnerClient = (options: OwnerClientOptions): OwnerClient => new LinkedOwnerClient(options);
+
+/** `request` beside the OwnerClient's own methods is for channel servers: it addresses a server, not a topic's owner. */
+export class LinkedOwnerClient implements OwnerClient, Routing {
+  readonly subscriptions: Subscriptions;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly #control: ControlSource;
+  readonly #pool: LinkPool;
+  readonly #book: RouteBook;
+  readonly #rings = new Set<string>();
+  readonly #queues = new Map<string, TopicQueue>();
+  readonly #stopListening: () => void;
+  #attempts = 0;
+  #closed = false;
+
+  constructor(options: OwnerClientOptions) {
+    this.clock = options.clock;
+    this.random = options.random;
+    this.#control = options.control;
+    this.#book = new RouteBook(options.control);
+    this.#pool = new LinkPool(options, {
+      up: () => this.#reroute(() => true),
+      down: (peer) => this.subscriptions.peerDown(peer),
+      frame: (_peer, header, frame) => this.#frame(header, frame),
+    });
+    this.subscriptions = new Subscriptions({
+      clock: options.clock,
+      routing: this,
+      listener: options.listener ?? NO_LISTENER,
+      epoch: (ring, slot) => this.#book.epoch(ring, slot),
+      useRing: (ring) => this.#useRing(ring),
+    });
+    this.#stopListening = options.control.onRing((ring, slots) => this.#ringChanged(ring, slots));
+  }
+
+  call<O extends Operation>(call: Call<O>): Promise<Operations[O]['result']> {
+    if (this.#closed) return Promise.reject(new ChatError('service_unavailable'));
+    this.#useRing(call.ring);
+    const request: Request<O> = { op: call.op, ring: call.ring, args: call.args, actor: call.actor };
+    const body = Buffer.from(JSON.stringify(request));
+    return new Promise((resolve, reject) => {
+      this.#queue(call.ring, call.topic).push({
+        op: call.op,
+        body,
+        trace: call.trace,
+        timeoutMs: call.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+        resolve: (result) => resolve(result as Operations[O]['result']),
+        reject,
+      });
+    });
+  }
+
+  typing(call: Omit<Call<'typing'>, 'op' | 'args'>): void {
+    this.#useRing(call.ring);
+    const slot = slotOf(numberOf(call.topic));
+    const { peer, epoch } = this.pick(call.ring, slot);
+    if (peer === undefined) return;
+    const request: Request<'typing'> = { op: 'typing', ring: call.ring, args: {}, actor: call.actor };
+    const header = { topic: call.topic, slot, epoch, attempt: this.nextAttempt(), trace: call.trace };
+    peer.request(header, Buffer.from(JSON.stringify(request)), () => {});
+  }
+
+  /** One request to the server at `address`, once: rejects with `link_lost` when there is no link or no answer. */
+  request<O extends Operation>(address: string, request: Request<O>): Promise<Operations[O]['result']> {
+    const peer = this.#pool.get(address);
+    if (peer === undefined || !peer.up) return Promise.reject(new ChatError('link_lost', { address }));
+    const header = { topic: undefined, slot: 0, epoch: 0, attempt: 0, trace: undefined };
+    return new Promise((resolve, reject) => {
+      peer.request(header, Buffer.from(JSON.stringify(request)), (answer) => {
+        if (answer === undefined) reject(new ChatError('link_lost', { address }));
+        else if (answer.ok) resolve(answer.result as Operations[O]['result']);
+        else reject(new ChatError(answer.error.code, answer.error.details));
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    this.#stopListening();
+    const error = new ChatError('service_unavailable');
+    for (const queue of [...this.#queues.values()]) queue.fail(error);
+    this.subscriptions.close(error);
+    this.#pool.close();
+    return Promise.resolve();
+  }
+
+  pick(ring: string, slot: number): { peer: PeerLink | undefined; epoch: number } {
+    const route = this.#book.route(ring, slot);
+    const epoch = route?.epoch ?? 0;
+    for (const member of [route?.owner, route?.standby]) {
+      const peer = member && this.#pool.get(member.address);
+      if (peer?.up) return { peer, epoch };
+    }
+    // Neither answers: anyone who reads the table knows whether there is a new owner.
+    for (const member of this.#control.members(ring)) {
+      const peer = this.#pool.get(member.address);
+      if (peer?.up) return { peer, epoch };
+    }
+    return { peer: undefined, epoch };
+  }
+
+  moved(response: Response): boolean {
+    if (response.ok || response.error.code !== 'moved') return false;
+    const { ring, slot, epoch, owner } = response.error.details as {
+      ring?: string;
+      slot?: number;
+      epoch?: number;
+      owner?: RouteMember;
+    };
+    if (ring === undefined || slot === undefined || epoch === undefined || owner === undefined) return false;
+    return this.#learn(ring, [slot], owner, epoch);
+  }
+
+  nextAttempt(): number {
+    return ++this.#attempts;
+  }
+
+  #queue(ring: string, topic: TopicId): TopicQueue {
+    const key = `${ring} ${topic}`;
+    let queue = this.#queues.get(key);
+    if (queue === undefined) {
+      queue = new TopicQueue({ ring, topic, slot: slotOf(numberOf(topic)) }, this, () => this.#queues.delete(key));
+      this.#queues.set(key, queue);
+    }
+    return queue;
+  }
+
+  #frame(header: Header, frame: Uint8Array): void {
+    if (header.kind === KIND.event) this.subscriptions.event(header, frame);
+    else if (header.kind === KIND.transient) this.subscriptions.transient(header, frame);
+    else if (header.kind === KIND.owned) {
+      const owned = JSON.parse(bodyOf(frame).toString()) as Owned;
+      this.#learn(owned.ring, owned.slots, owned.owner, owned.epoch);
+    }
+  }
+
+  #learn(ring: string, slots: readonly number[], owner: RouteMember, epoch: number): boolean {
+    const news = this.#book.learn(ring, slots, owner, epoch);
+    if (news.length === 0) return false;
+    this.#pool.get(owner.address);
+    this.#rerouteSlots(ring, news);
+    return true;
+  }
+
+  #ringChanged(ring: string, slots: readonly number[]): void {
+    this.#book.prune(ring, slots);
+    if (!this.#rings.has(ring)) return;
+    this.#refreshLinks();
+    this.#rerouteSlots(ring, slots);
+  }
+
+  #rerouteSlots(ring: string, slots: readonly number[]): void {
+    const set = new Set(slots);
+    this.#reroute((at) => at.ring === ring && set.has(at.slot));
+  }
+
+  #reroute(matches: (at: { ring: string; slot: number }) => boolean): void {
+    for (const queue of [...this.#queues.values()]) if (matches(queue)) queue.reroute();
+    this.subscriptions.reroute(matches);
+  }
+
+  #useRing(ring: string): void {
+    if (this.#rings.has(ring)) return;
+    this.#rings.add(ring);
+    this.#refreshLinks();
+  }
+
+  /** A link to every member of the rings in use, and to owners that are no member yet as far as the control plane knows. */
+  #refreshLinks(): void {
+    if (this.#closed) return;
+    const wanted = new Set<string>();
+    for (const ring of this.#rings) {
+      for (const member of this.#control.members(ring)) wanted.add(member.address);
+      for (const address of this.#book.learnedAddresses(ring)) wanted.add(address);
+    }
+    this.#pool.retain(wanted);
+    for (const address of wanted) this.#pool.get(address);
+  }
+}

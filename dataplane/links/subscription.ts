@@ -1,0 +1,243 @@
+/**
+ * One topic's subscription of this process, shared by all its users here. Whatever happens to links and owners, the
+ * listener gets the events in seq order, none twice and none left out: `#last` is the seq that was delivered last, and
+ * every resubscription starts there.
+ */
+import type { Timer } from '../../cells/contract/clock.ts';
+import { ChatError, ERRORS } from '../../cells/contract/errors.ts';
+import { type TopicId, type UserId, userId, type WorkspaceId } from '../../cells/contract/ids.ts';
+import { bodyOf, encodeFrame, FLAG, type Header, KIND } from '../protocol/frames.ts';
+import type { Actor, Operations, Request } from '../protocol/operations.ts';
+import type { TopicEvent, TopicListener } from '../protocol/owner-client.ts';
+import { backoffMs } from './backoff.ts';
+import type { Answer, PeerLink } from './peer-link.ts';
+import type { Routing } from './topic-queue.ts';
+
+const RETRY_BASE_MS = 20;
+const RETRY_MAX_MS = 500;
+const MEMBER_BYTES = 8;
+
+interface Waiter {
+  resolve(head: number): void;
+  reject(error: ChatError): void;
+}
+
+interface SubscribedUser {
+  actor: Actor;
+  /** The owner has let the user in, at some time. */
+  confirmed: boolean;
+  waiters: Waiter[];
+}
+
+export class Subscription {
+  readonly ring: string;
+  readonly topic: TopicId;
+  readonly slot: number;
+  readonly #workspace: WorkspaceId;
+  readonly #routing: Routing;
+  readonly #listener: TopicListener;
+  readonly #users = new Map<UserId, SubscribedUser>();
+  #last: number | undefined;
+  /** Where the subscription lives, and the owner's epoch there; undefined while it must be made again. */
+  #peer: PeerLink | undefined;
+  #epoch = 0;
+  /** The request in flight: a late answer to an older one means nothing. */
+  #request = 0;
+  #asked: PeerLink | undefined;
+  #retry: Timer | undefined;
+  #failures = 0;
+  #closed = false;
+
+  constructor(
+    at: { ring: string; topic: TopicId; slot: number; workspace: WorkspaceId },
+    routing: Routing,
+    listener: TopicListener,
+  ) {
+    this.ring = at.ring;
+    this.topic = at.topic;
+    this.slot = at.slot;
+    this.#workspace = at.workspace;
+    this.#routing = routing;
+    this.#listener = listener;
+  }
+
+  get empty(): boolean {
+    return this.#users.size === 0;
+  }
+
+  add(user: UserId, actor: Actor, waiter: Waiter): void {
+    const known = this.#users.get(user);
+    if (known === undefined) this.#users.set(user, { actor, confirmed: false, waiters: [waiter] });
+    else known.waiters.push(waiter); // asked again all the same: it may have been kicked since
+    this.#pump();
+  }
+
+  remove(user: UserId, error: ChatError): void {
+    const known = this.#users.get(user);
+    this.#users.delete(user);
+    for (const waiter of known?.waiters ?? []) waiter.reject(error);
+  }
+
+  /** The caller gave up waiting; the user stays if it was let in before. */
+  giveUp(user: UserId, waiter: Waiter): void {
+    const known = this.#users.get(user);
+    if (known === undefined) return;
+    known.waiters = known.waiters.filter((w) => w !== waiter);
+    if (!known.confirmed && known.waiters.length === 0) this.#users.delete(user);
+  }
+
+  close(error: ChatError): void {
+    this.#closed = true;
+    this.#request++;
+    for (const user of [...this.#users.keys()]) this.remove(user, error);
+    this.#retry?.cancel();
+    for (const peer of new Set([this.#peer, this.#asked])) this.#unsubscribe(peer);
+  }
+
+  /** The route of the slot changed, or a link came up. */
+  reroute(): void {
+    const { peer, epoch } = this.#routing.pick(this.ring, this.slot);
+    const at = this.#asked ?? this.#peer;
+    if (peer === undefined || (at?.up && epoch <= this.#epoch)) return;
+    this.#restart();
+  }
+
+  peerDown(peer: PeerLink): void {
+    if (this.#peer !== peer) return;
+    this.#peer = undefined;
+    this.#pump();
+  }
+
+  event(header: Header, frame: Uint8Array, knownEpoch: number): void {
+    // A stale owner's events are in the log as well: the new owner sends them again, in their place.
+    if (header.epoch < knownEpoch) return;
+    if (this.#last === undefined || header.seq <= this.#last) return;
+    if (header.seq > this.#last + 1) {
+      if (this.#asked === undefined) this.#restart();
+      return;
+    }
+    this.#last = header.seq;
+    this.#listener.event(toEvent(this.topic, header, frame));
+  }
+
+  #restart(): void {
+    const peer = this.#peer;
+    this.#peer = undefined;
+    this.#request++;
+    const asked = this.#asked;
+    this.#asked = undefined;
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    for (const old of new Set([peer, asked])) this.#unsubscribe(old);
+    this.#pump();
+  }
+
+  #unsubscribe(peer: PeerLink | undefined): void {
+    peer?.send(encodeFrame({ kind: KIND.unsubscribe, topic: this.topic, slot: this.slot }));
+  }
+
+  /** Sends what is to be asked, one request at a time. */
+  #pump(): void {
+    if (this.#closed || this.#asked !== undefined || this.#retry !== undefined || this.#users.size === 0) return;
+    const whole = this.#peer === undefined;
+    const users = [...this.#users].filter(([, u]) => whole || u.waiters.length > 0).map(([id]) => id);
+    if (users.length === 0) return;
+    const route = this.#routing.pick(this.ring, this.slot);
+    const peer = this.#peer ?? route.peer;
+    if (peer === undefined || !peer.up) {
+      this.#later();
+      return;
+    }
+    this.#ask(peer, route.epoch, users);
+  }
+
+  #ask(peer: PeerLink, epoch: number, users: UserId[]): void {
+    const request = ++this.#request;
+    this.#asked = peer;
+    this.#epoch = epoch;
+    // Waiters stay with their user until an answer names it: a refusal or a reroute asks again for them.
+    const waiting = new Map(users.map((user) => [user, [...(this.#users.get(user)?.waiters ?? [])]]));
+    const args: Operations['subscribe']['args'] = {
+      users,
+      ...(this.#last === undefined ? {} : { afterSeq: this.#last }),
+    };
+    const sole = users.length === 1 ? this.#users.get(users[0]!)?.actor : undefined;
+    const actor: Actor = sole ?? { workspace: this.#workspace, user: undefined, roles: [] };
+    const body = Buffer.from(
+      JSON.stringify({ op: 'subscribe', ring: this.ring, args, actor } satisfies Request<'subscribe'>),
+    );
+    const attempt = this.#routing.nextAttempt();
+    peer.request({ topic: this.topic, slot: this.slot, epoch, attempt, trace: undefined }, body, (answer, header) => {
+      if (this.#closed || this.#request !== request) return;
+      this.#asked = undefined;
+      this.#answered(peer, answer, header, waiting);
+    });
+  }
+
+  #answered(peer: PeerLink, answer: Answer, header: Header | undefined, waiting: Map<UserId, Waiter[]>): void {
+    if (answer === undefined || (!answer.ok && ERRORS[answer.error.code].retryable)) {
+      this.#peer = undefined;
+      const news = answer !== undefined && this.#routing.moved(answer);
+      if (this.#asked !== undefined) return; // rerouted by the news already
+      news ? this.#pump() : this.#later();
+      return;
+    }
+    this.#failures = 0;
+    if (!answer.ok) {
+      const error = new ChatError(answer.error.code, answer.error.details);
+      for (const [user, waiters] of waiting) this.#deny(user, waiters, error);
+      this.#pump();
+      return;
+    }
+    const { head, denied } = answer.result as Operations['subscribe']['result'];
+    this.#peer = peer;
+    this.#epoch = Math.max(this.#epoch, header?.epoch ?? 0);
+    this.#last ??= head;
+    const refused = new Set(denied);
+    for (const [user, waiters] of waiting) {
+      if (refused.has(user)) this.#deny(user, waiters, new ChatError('channel_not_found'));
+      else this.#admit(user, waiters, head);
+    }
+    if (this.#last < head) {
+      this.#restart(); // the owner broke its word; never leave a gap
+      return;
+    }
+    this.#pump();
+  }
+
+  #admit(user: UserId, waiters: readonly Waiter[], head: number): void {
+    const known = this.#users.get(user);
+    if (known !== undefined) {
+      known.confirmed = true;
+      known.waiters = known.waiters.filter((w) => !waiters.includes(w));
+    }
+    for (const waiter of waiters) waiter.resolve(head);
+  }
+
+  #deny(user: UserId, waiters: readonly Waiter[], error: ChatError): void {
+    const known = this.#users.get(user);
+    this.#users.delete(user);
+    for (const waiter of new Set([...waiters, ...(known?.waiters ?? [])])) waiter.reject(error);
+    if (known?.confirmed) this.#listener.denied(this.topic, user);
+  }
+
+  #later(): void {
+    if (this.#retry !== undefined) return;
+    const delay = backoffMs(this.#failures++, RETRY_BASE_MS, RETRY_MAX_MS, this.#routing.random);
+    this.#retry = this.#routing.clock.after(delay, () => {
+      this.#retry = undefined;
+      this.#pump();
+    });
+  }
+}
+
+function toEvent(topic: TopicId, header: Header, frame: Uint8Array): TopicEvent {
+  const body = bodyOf(frame);
+  const joined = (header.flags & FLAG.memberJoined) !== 0;
+  const isMember = joined || (header.flags & FLAG.memberLeft) !== 0;
+  // Copied once for all users here: the frame is the transport's.
+  const json = Buffer.from(isMember ? body.subarray(MEMBER_BYTES) : body);
+  const event: TopicEvent = { topic, seq: header.seq, epoch: header.epoch, json, trace: header.trace };
+  if (isMember) event.member = { user: userId(body.readBigUInt64LE(0)), joined };
+  return event;
+}

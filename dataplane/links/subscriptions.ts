@@ -1,0 +1,114 @@
+/** The subscriptions of this process: at most one a topic. */
+import type { Clock } from '../../cells/contract/clock.ts';
+import { ChatError } from '../../cells/contract/errors.ts';
+import { numberOf, type TopicId, type UserId } from '../../cells/contract/ids.ts';
+import { slotOf } from '../../cells/contract/slot.ts';
+import { bodyOf, type Header } from '../protocol/frames.ts';
+import type { Actor } from '../protocol/operations.ts';
+import type { TopicListener, TopicSubscriptions } from '../protocol/owner-client.ts';
+import type { PeerLink } from './peer-link.ts';
+import { Subscription } from './subscription.ts';
+import type { Routing } from './topic-queue.ts';
+
+const ADD_TIMEOUT_MS = 10_000;
+
+export interface SubscriptionsOptions {
+  clock: Clock;
+  routing: Routing;
+  listener: TopicListener;
+  /** The highest epoch heard of for a slot. */
+  epoch(ring: string, slot: number): number;
+  /** Called with every ring before it is used. */
+  useRing(ring: string): void;
+}
+
+export class Subscriptions implements TopicSubscriptions {
+  readonly #options: SubscriptionsOptions;
+  readonly #topics = new Map<TopicId, Subscription>();
+
+  constructor(options: SubscriptionsOptions) {
+    this.#options = options;
+  }
+
+  add(ring: string, topic: TopicId, actor: Actor): Promise<{ head: number }> {
+    const user = actor.user;
+    if (user === undefined)
+      return Promise.reject(new ChatError('invalid_arguments', { argument: 'actor', problem: 'has no user' }));
+    this.#options.useRing(ring);
+    const subscription = this.#subscription(ring, topic, actor);
+    return new Promise((resolve, reject) => {
+      const waiter = {
+        resolve: (head: number): void => {
+          timer.cancel();
+          resolve({ head });
+        },
+        reject: (error: ChatError): void => {
+          timer.cancel();
+          reject(error);
+          this.#dropIfEmpty(subscription);
+        },
+      };
+      const timer = this.#options.clock.after(ADD_TIMEOUT_MS, () => {
+        subscription.giveUp(user, waiter);
+        waiter.reject(new ChatError('deadline_exceeded', { ms: ADD_TIMEOUT_MS }));
+      });
+      subscription.add(user, actor, waiter);
+    });
+  }
+
+  remove(topic: TopicId, user: UserId): void {
+    const subscription = this.#topics.get(topic);
+    if (subscription === undefined) return;
+    subscription.remove(user, new ChatError('channel_not_found'));
+    this.#dropIfEmpty(subscription);
+  }
+
+  event(header: Header, frame: Uint8Array): void {
+    if (header.topic === undefined) return;
+    const subscription = this.#topics.get(header.topic);
+    subscription?.event(header, frame, this.#options.epoch(subscription.ring, subscription.slot));
+    if (subscription !== undefined) this.#dropIfEmpty(subscription);
+  }
+
+  transient(header: Header, frame: Uint8Array): void {
+    if (header.topic === undefined || !this.#topics.has(header.topic)) return;
+    this.#options.listener.transient(header.topic, Buffer.from(bodyOf(frame)));
+  }
+
+  reroute(matches: (subscription: Subscription) => boolean): void {
+    for (const subscription of [...this.#topics.values()]) if (matches(subscription)) subscription.reroute();
+  }
+
+  peerDown(peer: PeerLink): void {
+    for (const subscription of [...this.#topics.values()]) subscription.peerDown(peer);
+  }
+
+  close(error: ChatError): void {
+    for (const subscription of [...this.#topics.values()]) subscription.close(error);
+    this.#topics.clear();
+  }
+
+  #subscription(ring: string, topic: TopicId, actor: Actor): Subscription {
+    let subscription = this.#topics.get(topic);
+    if (subscription === undefined) {
+      const at = { ring, topic, slot: slotOf(numberOf(topic)), workspace: actor.workspace };
+      subscription = new Subscription(at, this.#options.routing, {
+        event: (event) => this.#options.listener.event(event),
+        transient: (id, json) => this.#options.listener.transient(id, json),
+        denied: (id, user) => {
+          this.#options.listener.denied(id, user);
+          const denied = this.#topics.get(id);
+          if (denied !== undefined) this.#dropIfEmpty(denied);
+        },
+      });
+      this.#topics.set(topic, subscription);
+    }
+    return subscription;
+  }
+
+  #dropIfEmpty(subscription: Subscription): void {
+    if (!subscription.empty || this.#topics.get(subscription.topic) !== subscription) return;
+    this.#topics.delete(subscription.topic);
+    subscription.close(new ChatError('channel_not_found'));
+  }
+}
