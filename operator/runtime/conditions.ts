@@ -48,8 +48,8 @@ export function transitions(live: readonly Condition[] | undefined, wanted: read
 /** Whether a controller's part of a status is already there: its own keys and its own conditions, no others. */
 export function statusIsCurrent<S extends { conditions?: readonly Condition[] }>(
   live: S | undefined,
-  wanted: Omit<S, 'conditions'> & { conditions: readonly Condition[] },
-  ownKeys: readonly (keyof S & keyof typeof wanted)[],
+  wanted: { [K in Exclude<keyof S, 'conditions'>]?: S[K] | undefined } & { conditions: readonly Condition[] },
+  ownKeys: readonly Exclude<keyof S, 'conditions'>[],
 ): boolean {
   const own = ownKeys.every((key) => isDeepStrictEqual(asJson(live?.[key]), asJson(wanted[key])));
   const liveOf = (c: Condition): Condition | undefined => live?.conditions?.find((l) => l.type === c.type);

@@ -3,3 +3,4 @@ export * from './client.ts';
 export * from './events.ts';
 export * from './objects.ts';
 export * from './reflector.ts';
+export * from './token-secret.ts';

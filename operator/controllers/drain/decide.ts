@@ -287,15 +287,22 @@ function steppedBack(input: DrainInput, { weight, target }: Step, up: boolean): 
 function begun(input: DrainInput, direction: 'Draining' | 'Undraining', { weight, nowMs }: Step): DrainStatus {
   const before = input.status.drain;
   const wasUp = before?.phase === 'Undraining' || (before?.phase === 'Blocked' && before.fromWeight === undefined);
-  const wasDown = before?.phase === 'Draining' || (before?.phase === 'Blocked' && before.fromWeight !== undefined);
+  // Drained as well: sockets or slots that come back to it are sent away by the same drain.
+  const wasDown =
+    before?.phase === 'Draining' ||
+    (before?.phase === 'Drained' && weight === 0) ||
+    (before?.phase === 'Blocked' && before.fromWeight !== undefined);
   const goesOn = direction === 'Draining' ? wasDown : wasUp;
-  if (before && goesOn) return { ...before, phase: direction };
+  if (before && goesOn) {
+    const { finishedAt: _, ...rest } = before;
+    return { ...rest, phase: direction };
+  }
   const lastStepAt = before?.lastStepAt; // a turn is no excuse for an early step
   return {
     phase: direction,
     startedAt: iso(nowMs),
     ...(lastStepAt ? { lastStepAt } : {}),
-    ...(direction === 'Draining' ? { fromWeight: weight } : {}),
+    ...(direction === 'Draining' ? { fromWeight: Math.max(1, weight) } : {}),
   };
 }
 

@@ -1,0 +1,136 @@
+/** What a ChannelRing's status says. Pure. */
+import { ANNOTATIONS, type ChannelRing, type ChannelRingStatus, FINALIZER } from '../../../crds/index.ts';
+import type { RingFigures } from '../../live-figures.ts';
+import { condition, type NewCondition } from '../../runtime/conditions.ts';
+
+export interface ObservedRing {
+  ring: ChannelRing;
+  /** Of the cells that the ring lists: those that exist, and whether they are being deleted. */
+  cells: ReadonlyMap<string, { deleting: boolean }>;
+  /** Names of the Workspaces that name the ring. */
+  usedBy: string[];
+  /** Undefined when no control plane answered, or it has no table of the ring yet. */
+  figures: RingFigures | undefined;
+}
+
+/** The part that the controller owns: all of the status. */
+export type RingPart = {
+  [K in 'epoch' | 'memberCount' | 'movesInFlight' | 'maxOverAverage' | 'members']: ChannelRingStatus[K] | undefined;
+} & {
+  conditions: NewCondition[];
+};
+
+export type RingDecision =
+  | { kind: 'paused' }
+  | { kind: 'addFinalizer' }
+  | { kind: 'run'; status: RingPart }
+  | { kind: 'release' };
+
+export function decideRing(observed: ObservedRing): RingDecision {
+  const { ring, usedBy } = observed;
+  if (ring.metadata.annotations?.[ANNOTATIONS.reconcile] === 'disabled') return { kind: 'paused' };
+  const deleting = ring.metadata.deletionTimestamp !== undefined;
+  if (!deleting && !ring.metadata.finalizers?.includes(FINALIZER)) return { kind: 'addFinalizer' };
+  if (deleting && usedBy.length === 0) return { kind: 'release' };
+  return { kind: 'run', status: { ...mirrored(observed), conditions: conditionsOf(observed) } };
+}
+
+/** What was mirrored last stays while no control plane answers: it is the last that is known. */
+function mirrored({ ring, figures }: ObservedRing): Omit<RingPart, 'conditions'> {
+  const before = ring.status ?? {};
+  if (!figures || figures.epoch < (before.epoch ?? 0)) {
+    const { epoch, memberCount, movesInFlight, maxOverAverage, members } = before;
+    return { epoch, memberCount, movesInFlight, maxOverAverage, members };
+  }
+  const members = figures.members
+    .map(({ pod, cell, zone, slots, standbySlots }) => ({
+      pod,
+      ...(cell === undefined ? {} : { cell }),
+      ...(zone === undefined ? {} : { zone }),
+      slots: slots ?? 0,
+      standbySlots: standbySlots ?? 0,
+    }))
+    .sort((a, b) => a.pod.localeCompare(b.pod));
+  return {
+    epoch: figures.epoch,
+    memberCount: members.length,
+    movesInFlight: figures.movesInFlight ?? 0,
+    maxOverAverage: figures.maxOverAverage === undefined ? undefined : Number(figures.maxOverAverage).toFixed(3),
+    members,
+  };
+}
+
+function conditionsOf(observed: ObservedRing): NewCondition[] {
+  const { ring, cells, figures, usedBy } = observed;
+  const deleting = ring.metadata.deletionTimestamp !== undefined;
+  const missing = ring.spec.cells.filter((name) => !cells.has(name));
+  const going = ring.spec.cells.filter((name) => cells.get(name)?.deleting);
+  const list = usedBy.slice(0, 5).join(', ') + (usedBy.length > 5 ? ` and ${usedBy.length - 5} more` : '');
+  const degraded = deleting
+    ? condition('Degraded', true, 'DeletionWaits', `Deletion waits for Workspaces that name the ring: ${list}.`)
+    : missing.length > 0
+      ? condition(
+          'Degraded',
+          true,
+          'CellNotFound',
+          `There is no Cell ${missing.join(', ')}: create it, or remove it from spec.cells.`,
+        )
+      : going.length > 0
+        ? condition(
+            'Degraded',
+            true,
+            'CellDeleting',
+            `Cell ${going.join(', ')} is being deleted: remove it from spec.cells.`,
+          )
+        : orphans(figures) > 0
+          ? condition(
+              'Degraded',
+              true,
+              'SlotsWithoutOwner',
+              'Some slots have no owner yet: channel servers are being waited for.',
+            )
+          : condition(
+              'Degraded',
+              false,
+              'AsExpected',
+              'Every Cell that the ring lists exists, and every slot has an owner.',
+            );
+  return [degraded, ...progress(observed)];
+}
+
+const orphans = (figures: RingFigures | undefined): number =>
+  figures ? 16_384 - figures.members.reduce((sum, m) => sum + (m.slots ?? 0), 0) : 0;
+
+function progress({ ring, figures }: ObservedRing): NewCondition[] {
+  if (!figures) {
+    const message =
+      'The control plane has no table of the ring yet, or does not answer: see its log and the channel servers.';
+    // Known before and silent now: what was said last still holds for the dataplane.
+    const known = (ring.status?.epoch ?? 0) > 0;
+    return [
+      {
+        type: 'Converged',
+        status: known ? 'Unknown' : 'False',
+        reason: known ? 'FiguresUnknown' : 'WaitingForMembers',
+        message,
+      },
+      {
+        type: 'Rebalancing',
+        status: known ? 'Unknown' : 'False',
+        reason: known ? 'FiguresUnknown' : 'WaitingForMembers',
+        message,
+      },
+    ];
+  }
+  const moving = figures.movesInFlight ?? 0;
+  if (moving > 0 || orphans(figures) > 0) {
+    const message = moving > 0 ? 'Slots are being handed over.' : 'Slots are waiting for an owner.';
+    return [condition('Converged', false, 'Moving', message), condition('Rebalancing', moving > 0, 'Moving', message)];
+  }
+  if (ring.spec.handoff?.paused) {
+    const message = 'Planned moves are paused by spec.handoff.paused; failover goes on.';
+    return [condition('Converged', true, 'Paused', message), condition('Rebalancing', false, 'Paused', message)];
+  }
+  const message = 'Every slot has its owner, and nothing is to be moved.';
+  return [condition('Converged', true, 'Settled', message), condition('Rebalancing', false, 'Settled', message)];
+}

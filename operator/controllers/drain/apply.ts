@@ -1,0 +1,41 @@
+/** Writes a drain's decision into the Cell's status, when it is new. */
+
+import type { KubeClient } from '../../../cells/contract/kube/client.ts';
+import type { EventRecorder } from '../../../cells/contract/kube/events.ts';
+import type { Cell } from '../../../crds/index.ts';
+import { stampConditions, statusIsCurrent } from '../../runtime/conditions.ts';
+import { API } from '../../world.ts';
+import type { DrainDecision } from './decide.ts';
+import type { NewestCells, ObservedDrain } from './gather.ts';
+
+const MANAGER = 'chatcells-drain';
+
+export interface DrainApplier {
+  client: KubeClient;
+  cells: NewestCells;
+  events: EventRecorder;
+  nowMs: () => number;
+}
+
+export async function applyDrain(
+  applier: DrainApplier,
+  { cell, unreachableEdges }: ObservedDrain,
+  decision: DrainDecision,
+): Promise<void> {
+  const { name, namespace, uid, generation } = cell.metadata;
+  const status = {
+    weight: decision.weight,
+    drain: decision.drain,
+    unreachableEdges: unreachableEdges ?? cell.status?.unreachableEdges,
+    conditions: stampConditions(cell.status?.conditions, decision.conditions, { generation, nowMs: applier.nowMs() }),
+  };
+  if (!statusIsCurrent(cell.status, status, ['weight', 'drain', 'unreachableEdges'])) {
+    const written = await applier.client.apply<Cell>(
+      { apiVersion: API, kind: 'Cell', metadata: { name, namespace, uid }, status },
+      { fieldManager: MANAGER, subresource: 'status' },
+    );
+    applier.cells.wrote(`${namespace}/${name}`, written);
+  }
+  for (const { type, reason, note } of decision.events)
+    await applier.events.record(cell, { type, reason, action: 'Drain', note });
+}

@@ -1,0 +1,103 @@
+/** Reads what the decision about one drain needs. */
+
+import { parseDurationMs } from '../../../cells/contract/process/config.ts';
+import { ANNOTATIONS, type Cell } from '../../../crds/index.ts';
+import type { CellFigures, LiveFigures } from '../../live-figures.ts';
+import { type DrainInput, decideDrain, type OtherCell } from './decide.ts';
+
+/** Cells as last read or written, whichever is newer: two drains must see each other's last step. */
+export class NewestCells {
+  readonly #store: ReadonlyMap<string, Cell>;
+  readonly #written = new Map<string, Cell>();
+
+  constructor(store: ReadonlyMap<string, Cell>) {
+    this.#store = store;
+  }
+
+  wrote(key: string, cell: Cell): void {
+    this.#written.set(key, cell);
+  }
+
+  get(key: string): Cell | undefined {
+    const read = this.#store.get(key);
+    const written = this.#written.get(key);
+    if (!read || written?.metadata.uid !== read.metadata.uid || isNewer(read, written)) {
+      this.#written.delete(key);
+      return read;
+    }
+    return written;
+  }
+
+  all(): Cell[] {
+    return [...this.#store.keys()].map((key) => this.get(key)).filter((c) => c !== undefined);
+  }
+}
+
+const isNewer = (a: Cell, b: Cell): boolean => BigInt(a.metadata.resourceVersion) >= BigInt(b.metadata.resourceVersion);
+
+export interface ObservedDrain {
+  cell: Cell;
+  paused: boolean;
+  input: DrainInput;
+  unreachableEdges: string[] | undefined;
+}
+
+export async function gatherDrain(
+  cells: NewestCells,
+  key: string,
+  figures: LiveFigures,
+): Promise<ObservedDrain | undefined> {
+  const cell = cells.get(key);
+  if (!cell) return undefined;
+  const paused = cell.metadata.annotations?.[ANNOTATIONS.reconcile] === 'disabled';
+  const others = cells
+    .all()
+    .filter((c) => c.metadata.uid !== cell.metadata.uid && c.metadata.namespace === cell.metadata.namespace);
+  const atRest = inputOf(cell, others, undefined);
+  // A cell at rest needs no live figures, so nobody is asked.
+  if (paused || decideDrain(atRest, 0).retryMs === undefined)
+    return { cell, paused, input: atRest, unreachableEdges: undefined };
+  const live = await figures.cells();
+  const own = figuresOf(live, cell);
+  return { cell, paused, input: inputOf(cell, others, live), unreachableEdges: own?.unreachableEdges };
+}
+
+function inputOf(cell: Cell, others: readonly Cell[], live: readonly CellFigures[] | undefined): DrainInput {
+  const { drain = {}, traffic } = cell.spec;
+  const own = figuresOf(live, cell);
+  return {
+    name: cell.metadata.name,
+    deleting: cell.metadata.deletionTimestamp !== undefined,
+    ready: isReady(cell),
+    normalWeight: traffic?.weight ?? 100,
+    intent: {
+      targetWeight: drain.targetWeight,
+      stepPercent: drain.stepPercent ?? 1,
+      stepIntervalMs: parseDurationMs(drain.stepInterval ?? '2s'),
+      maxErrorRate: Number(drain.maxErrorRate ?? '0.01'),
+      reason: drain.reason,
+      force: drain.force ?? false,
+    },
+    status: cell.status ?? {},
+    live: own && { sockets: own.sockets, slots: own.slots, errorRate: own.errorRate },
+    others: others.map((other) => otherCell(other, live)),
+  };
+}
+
+function otherCell(cell: Cell, live: readonly CellFigures[] | undefined): OtherCell {
+  const deleting = cell.metadata.deletionTimestamp !== undefined;
+  return {
+    name: cell.metadata.name,
+    weight: cell.status?.weight ?? 0,
+    ready: isReady(cell) && !deleting,
+    capacity: cell.spec.capacity?.connections ?? 50_000,
+    sockets: figuresOf(live, cell)?.sockets,
+  };
+}
+
+const isReady = (cell: Cell): boolean =>
+  (cell.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True');
+
+/** The control plane names a cell by its name, alone or after its namespace. */
+const figuresOf = (live: readonly CellFigures[] | undefined, cell: Cell): CellFigures | undefined =>
+  live?.find((f) => f.cell === cell.metadata.name || f.cell === `${cell.metadata.namespace}/${cell.metadata.name}`);

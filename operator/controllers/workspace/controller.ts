@@ -1,0 +1,140 @@
+/**
+ * Workspace → id, placement and token keys. The id and the key are minted once, into the Secret, whose creation only one
+ * can win; the status follows it. So a lost status, or two operators at once, never lead to a second id.
+ *
+ * Needs (namespaced): chatcells.dev workspaces: get list watch, workspaces/status: patch, channelrings: get list watch;
+ * core secrets: create get list watch; events.k8s.io events: create patch.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import { workspaceId } from '../../../cells/contract/ids.ts';
+import type { KubeClient } from '../../../cells/contract/kube/client.ts';
+import type { EventRecorder } from '../../../cells/contract/kube/events.ts';
+import {
+  decodeTokenKey,
+  encodeTokenKey,
+  type PrivateJwk,
+  type TokenKey,
+  tokenSecretName,
+} from '../../../cells/contract/kube/token-secret.ts';
+import { mintPlaced } from '../../../cells/placement/place.ts';
+import { LABELS, type Workspace } from '../../../crds/index.ts';
+import { stampConditions, statusIsCurrent, transitions } from '../../runtime/conditions.ts';
+import { DONE, type Outcome } from '../../runtime/controller.ts';
+import type { ControllerSpec } from '../../runtime/manager.ts';
+import { API, MANAGED_BY, type World } from '../../world.ts';
+import { ownerOf } from '../cell/names.ts';
+import { decideWorkspace, type ObservedWorkspace, type WorkspaceDecision, type WorkspacePart } from './decide.ts';
+
+const MANAGER = 'chatcells-workspace';
+
+export interface WorkspaceDeps {
+  client: KubeClient;
+  world: World;
+  events: EventRecorder;
+  nowMs: () => number;
+  /** The next Snowflake of the operator. */
+  nextId: () => bigint;
+  randomHex: (bytes: number) => string;
+  shards: readonly string[];
+}
+
+export function workspaceController(deps: WorkspaceDeps): ControllerSpec {
+  const { world } = deps;
+  return {
+    name: 'workspace',
+    reconcile: (key) => reconcile(deps, key),
+    triggers: [
+      { resource: 'Workspace', keysOf: (key) => [key] },
+      { resource: 'ChannelRing', keysOf: (key) => workspacesOfRing(world, key) },
+      { resource: 'Secret', keysOf: (key) => [...world.workspaces.keys()].filter((w) => tokenSecretName(w) === key) },
+    ],
+  };
+}
+
+const workspacesOfRing = (world: World, ring: string): string[] =>
+  [...world.workspaces].filter(([, w]) => `${w.metadata.namespace}/${w.spec.ring}` === ring).map(([key]) => key);
+
+function gather({ world, shards }: WorkspaceDeps, key: string): ObservedWorkspace | undefined {
+  const workspace = world.workspaces.get(key);
+  if (!workspace) return undefined;
+  const { name, namespace } = workspace.metadata;
+  const secret = world.secrets.get(`${namespace}/${tokenSecretName(name)}`);
+  const ring = world.rings.get(`${namespace}/${workspace.spec.ring}`);
+  return {
+    workspace,
+    secret: secret === undefined ? 'absent' : (decodeTokenKey(secret.data) ?? 'unreadable'),
+    ringCells: ring?.metadata.deletionTimestamp === undefined ? ring?.spec.cells : undefined,
+    shards,
+  };
+}
+
+async function reconcile(deps: WorkspaceDeps, key: string): Promise<Outcome> {
+  const observed = gather(deps, key);
+  if (!observed) return DONE;
+  const decision = decideWorkspace(observed);
+  switch (decision.kind) {
+    case 'ignore':
+      return DONE;
+    case 'mint':
+      await createSecret(deps, observed.workspace, decision);
+      return DONE; // the Secret's own event brings the key back
+    case 'run':
+      await applyStatus(deps, observed.workspace, decision.status);
+      return DONE;
+  }
+}
+
+/** Refused with 409 when there is one already, which the reflector has not shown yet: tried again with back-off. */
+async function createSecret(
+  deps: WorkspaceDeps,
+  workspace: Workspace,
+  mint: WorkspaceDecision & { kind: 'mint' },
+): Promise<void> {
+  const { name, namespace } = workspace.metadata;
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const key: TokenKey = {
+    workspaceId: mint.workspaceId ?? workspaceId(mintPlaced(deps.nextId, mint.shard)),
+    kid: deps.randomHex(8),
+    jwk: privateKey.export({ format: 'jwk' }) as PrivateJwk,
+  };
+  await deps.client.create(
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {
+        name: tokenSecretName(name),
+        namespace,
+        labels: { [LABELS.name]: 'chatcells', [LABELS.managedBy]: MANAGED_BY },
+        ownerReferences: [ownerOf(workspace)],
+      },
+      type: 'chatcells.dev/token-key',
+      data: encodeTokenKey(key),
+    },
+    { fieldManager: MANAGER },
+  );
+  const note = mint.workspaceId
+    ? `A new signing key ${key.kid}`
+    : `Workspace id ${key.workspaceId} with signing key ${key.kid}`;
+  await deps.events.record(workspace, { type: 'Normal', reason: 'Minted', action: 'Mint', note });
+}
+
+async function applyStatus(
+  { client, events, nowMs }: WorkspaceDeps,
+  workspace: Workspace,
+  part: WorkspacePart,
+): Promise<void> {
+  const { name, namespace, uid, generation } = workspace.metadata;
+  const conditions = stampConditions(workspace.status?.conditions, part.conditions, { generation, nowMs: nowMs() });
+  const status = { ...part, observedGeneration: generation, conditions };
+  const own = ['workspaceId', 'placement', 'tokenKeys', 'tokenSecret', 'observedGeneration'] as const;
+  if (statusIsCurrent(workspace.status, status, own)) return;
+  await client.apply(
+    { apiVersion: API, kind: 'Workspace', metadata: { name, namespace, uid }, status },
+    { fieldManager: MANAGER, subresource: 'status' },
+  );
+  for (const c of transitions(workspace.status?.conditions, conditions)) {
+    const bad = (c.type === 'Ready' && c.status === 'False') || (c.type === 'RingOutsideCells' && c.status === 'True');
+    const note = `${c.type} is ${c.status}: ${c.message}`;
+    await events.record(workspace, { type: bad ? 'Warning' : 'Normal', reason: c.reason, action: c.type, note });
+  }
+}

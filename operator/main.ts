@@ -1,0 +1,108 @@
+/** The operator: one leader reconciles Cell, ChannelRing and Workspace; every replica keeps its copies warm. */
+import { Registry } from 'prom-client';
+import { Snowflake } from '../cells/contract/ids.ts';
+import { KubeClient, loadKubeConfig } from '../cells/contract/kube/client.ts';
+import { EventRecorder } from '../cells/contract/kube/events.ts';
+import { startAdminServer } from '../cells/contract/process/admin-server.ts';
+import { parseConfig } from '../cells/contract/process/config.ts';
+import { createLogger, type Logger } from '../cells/contract/process/log.ts';
+import type { Role, RunningRole } from '../cells/contract/process/role.ts';
+import { systemClock as clock, systemRandom as random } from '../cells/contract/system-clock.ts';
+import { type OperatorConfig, settings } from './config.ts';
+import { cellController } from './controllers/cell/controller.ts';
+import { channelRingController } from './controllers/channelring/controller.ts';
+import { drainController } from './controllers/drain/controller.ts';
+import { NewestCells } from './controllers/drain/gather.ts';
+import { workspaceController } from './controllers/workspace/controller.ts';
+import { ControlplaneFigures } from './live-figures.ts';
+import { LeaseElection } from './runtime/lease-election.ts';
+import { Manager } from './runtime/manager.ts';
+import { controllerMetrics, reflectorMetrics } from './runtime/metrics.ts';
+import { watchWorld } from './world.ts';
+
+export { settings };
+
+/**
+ * The worker number of the operator's Snowflakes. Store leases begin at 0, and the operator has no store: the last
+ * number is left to it. It mints workspace ids alone, as leader, and the Secret's creation settles a tie.
+ */
+const SNOWFLAKE_WORKER = 1023;
+/** A renewal that takes longer than this has failed: well below the deadline of the Lease. */
+const LEASE_REQUEST_TIMEOUT_MS = 4000;
+
+export async function run(config: OperatorConfig, log: Logger): Promise<RunningRole> {
+  const { namespace } = config;
+  const kubeConfig = loadKubeConfig({
+    KUBECONFIG: config.kubeconfig,
+    KUBERNETES_SERVICE_HOST: config.kubernetesServiceHost,
+  });
+  const registry = new Registry();
+  const metrics = controllerMetrics(registry);
+  const manager = new Manager({ kubeConfig, clock, random, log, metrics });
+  const world = watchWorld(manager, namespace);
+  reflectorMetrics(registry, () => [...manager.reflectors].map(([resource, r]) => [resource, r.stats] as const));
+  control(manager, { config, log, world, client: new KubeClient(kubeConfig) });
+
+  const admin = await startAdminServer({
+    host: config.podIp,
+    port: config.adminPort,
+    registry,
+    notReady: () => manager.notSynced.map((resource) => `the list of ${resource}`),
+  }).catch(async (e: unknown) => {
+    await manager.close();
+    throw e;
+  });
+  const election = new LeaseElection({
+    client: new KubeClient(kubeConfig, { timeoutMs: LEASE_REQUEST_TIMEOUT_MS }),
+    namespace,
+    name: 'chatcells-operator',
+    identity: `${config.podName}_${random.hex(4)}`,
+    clock,
+    random,
+    log,
+    lead: async (signal) => {
+      metrics.leader.set(1);
+      await manager.lead(signal).finally(() => metrics.leader.set(0));
+    },
+  });
+  return {
+    close: async () => {
+      await election.close();
+      await manager.close();
+      await admin.close();
+    },
+  };
+}
+
+function control(
+  manager: Manager,
+  deps: { config: OperatorConfig; log: Logger; world: ReturnType<typeof watchWorld>; client: KubeClient },
+): void {
+  const { config, log, world, client } = deps;
+  const nowMs = (): number => clock.wallMs();
+  const recorder = (name: string): EventRecorder =>
+    new EventRecorder({ client, clock, random, log, controller: `chatcells.dev/${name}`, instance: config.podName });
+  const figures = new ControlplaneFigures({ pods: world.pods, clock, log });
+  const snowflake = new Snowflake(clock, SNOWFLAKE_WORKER);
+  const shared = { client, world, nowMs, figures, config };
+  manager.control(cellController({ ...shared, events: recorder('cell') }));
+  manager.control(drainController({ ...shared, cells: new NewestCells(world.cells), events: recorder('drain') }));
+  manager.control(channelRingController({ ...shared, events: recorder('channelring') }));
+  manager.control(
+    workspaceController({
+      ...shared,
+      events: recorder('workspace'),
+      nextId: () => snowflake.next(),
+      randomHex: (bytes) => random.hex(bytes),
+      shards: config.shards,
+    }),
+  );
+}
+
+/** Runs the operator with settings from `env` alone: for tests and tools. */
+export function runOperator(env: Readonly<Record<string, string | undefined>>): Promise<RunningRole> {
+  const log = createLogger({ role: 'operator' }, env.LOG_LEVEL ?? 'info');
+  return run(parseConfig(settings, { env, args: [] }), log);
+}
+
+({ settings, run }) satisfies Role<typeof settings>;
