@@ -18,13 +18,14 @@ import { systemClock as clock, systemRandom as random } from '../../cells/contra
 import { parseSessionKeys, SessionTokens } from '../auth/session-tokens.ts';
 import { TokenVerifier } from '../auth/token-verifier.ts';
 import { Users } from '../auth/users.ts';
-import { createOwnerClient, TcpTransport } from '../links/index.ts';
+import { createOwnerClient } from '../links/owner-client.ts';
+import { TcpTransport } from '../links/tcp-transport.ts';
 import { openStore } from '../storage/open.ts';
 import { createTracer } from '../tracing/tracing.ts';
 import { HeartbeatWriter } from './heartbeat.ts';
 import { createApiServer } from './http-server.ts';
 import { IdMinter } from './id-minter.ts';
-import type { Edge } from './method.ts';
+import type { ApiServices, Edge } from './method.ts';
 import { createHttpMetrics } from './metrics.ts';
 
 const isEdges = (value: unknown): value is Edge[] =>
@@ -61,10 +62,11 @@ export const settings = {
   otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', 'OTLP/HTTP receiver for traces; empty for none.', ''),
 } as const satisfies Settings;
 
-export async function run(config: Config<typeof settings>, log: Logger): Promise<RunningRole> {
+type ApiConfig = Config<typeof settings>;
+
+export async function run(config: ApiConfig, log: Logger): Promise<RunningRole> {
+  // Undone in reverse order, at the end as after a failed start.
   await using started = new AsyncDisposableStack();
-  const { podName: pod, cell, zone, region } = config;
-  const incarnation = `${config.podUid}/${random.hex(4)}`;
   const registry = new Registry();
   let waiting: () => string[] = () => ['start'];
   const admin = await startAdminServer({
@@ -74,76 +76,90 @@ export async function run(config: Config<typeof settings>, log: Logger): Promise
     notReady: () => waiting(),
   });
   started.defer(() => admin.close());
-
-  const tracer = await createTracer({
-    endpoint: config.otlpEndpoint,
-    service: 'api',
-    resource: { pod, cell, zone, region },
+  const incarnation = `${config.podUid}/${random.hex(4)}`;
+  const services = await createServices(config, incarnation, log, started);
+  const metrics = createHttpMetrics(registry);
+  const server = await createApiServer({
+    services,
+    metrics,
+    fallbackOrigin: config.edges[0]?.url ?? `http://${config.podIp}:${config.port}`,
   });
+  started.defer(() => server.close());
+  waiting = () => ['control plane'];
+  await services.control.ready;
+  const port = await server.listen({ host: config.podIp, port: config.port });
+  const heartbeat = new HeartbeatWriter({
+    ring: services.store.ring,
+    row: { ...placeOf(config), incarnation, role: 'api', ring: '', address: `${config.podIp}:${port}`, weight: 1 },
+    clock,
+    log,
+    requests: () => metrics.total(),
+  });
+  started.defer(() => heartbeat.close());
+  waiting = () => (services.ids.ready ? [] : ['worker number from the store']);
+
+  const running = started.move();
+  const end = async (): Promise<void> => {
+    waiting = () => ['leaving'];
+    heartbeat.leave();
+    server.leave();
+    await sleep(clock, config.leaveDelayMs);
+    await running.disposeAsync();
+  };
+  let closing: Promise<void> | undefined;
+  return {
+    close() {
+      closing ??= end();
+      return closing;
+    },
+  };
+}
+
+const placeOf = ({ podName, cell, zone }: ApiConfig): { pod: string; cell: string; zone: string } => ({
+  pod: podName,
+  cell,
+  zone,
+});
+
+async function createServices(
+  config: ApiConfig,
+  incarnation: string,
+  log: Logger,
+  started: AsyncDisposableStack,
+): Promise<ApiServices> {
+  const place = placeOf(config);
+  const resource = { ...place, region: config.region };
+  const tracer = await createTracer({ endpoint: config.otlpEndpoint, service: 'api', resource });
   started.defer(() => tracer.close());
   const store = await openStore(config.storeUrl);
   started.defer(() => store.close());
   const control = connectControl({
     addresses: config.xdsAddresses,
-    node: { id: incarnation, role: 'api', cell, zone },
+    node: { id: incarnation, role: 'api', cell: config.cell, zone: config.zone },
     ...(config.stateDir === '' ? {} : { stateDir: config.stateDir }),
     clock,
     random,
     log,
   });
   started.defer(() => control.close());
-  const owners = createOwnerClient({
-    control,
-    transport: new TcpTransport({ localAddress: config.podIp }),
-    clock,
-    random,
-    log,
-    hello: { role: 'api', incarnation, zone, cell, pod },
-  });
+  const transport = new TcpTransport({ localAddress: config.podIp });
+  const hello = { ...place, role: 'api' as const, incarnation };
+  const owners = createOwnerClient({ control, transport, clock, random, log, hello });
   started.defer(() => owners.close());
   const ids = new IdMinter({ leases: store.leases, holder: incarnation, clock, log });
   started.defer(() => ids.close());
-
-  const metrics = createHttpMetrics(registry);
-  const app = await createApiServer({
-    services: {
-      store,
-      owners,
-      control,
-      tokens: new TokenVerifier({ control, clock }),
-      users: new Users({ directory: store.directory, owners, clock, log }),
-      sessions: new SessionTokens({ keys: config.sessionKeys, leases: store.leases, clock, random }),
-      ids,
-      clock,
-      random,
-      log,
-      tracer,
-      edges: config.edges,
-    },
-    metrics,
-    fallbackOrigin: config.edges[0]?.url ?? `http://${config.podIp}:${config.port}`,
-  });
-  started.defer(() => app.close());
-  await control.ready;
-  await app.listen({ host: config.podIp, port: config.port });
-  const heartbeat = new HeartbeatWriter({
-    ring: store.ring,
-    row: { incarnation, role: 'api', pod, cell, zone, ring: '', address: `${config.podIp}:${config.port}`, weight: 1 },
+  return {
+    store,
+    owners,
+    control,
+    tokens: new TokenVerifier({ control, clock }),
+    users: new Users({ directory: store.directory, owners, clock, log }),
+    sessions: new SessionTokens({ keys: config.sessionKeys, leases: store.leases, clock, random }),
+    ids,
     clock,
+    random,
     log,
-    requests: () => metrics.total(),
-  });
-  started.defer(() => heartbeat.close());
-  waiting = () => (ids.ready ? [] : ['worker number from the store']);
-
-  const running = started.move();
-  let closing: Promise<void> | undefined;
-  const end = async (): Promise<void> => {
-    waiting = () => ['leaving'];
-    heartbeat.leave();
-    app.leave();
-    await sleep(clock, config.leaveDelayMs);
-    await running.disposeAsync();
+    tracer,
+    edges: config.edges,
   };
-  return { close: () => (closing ??= end()) };
 }

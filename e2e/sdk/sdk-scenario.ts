@@ -98,8 +98,8 @@ export async function sdkScenario(target: SdkTarget): Promise<{ steps: Step[]; c
         const { user } = await b.users.info({ user: me.a });
         assert.equal(user?.id, me.a);
         assert.equal(user?.team_id, testA.team_id);
-        const { args } = await a.apiCall('api.test', { foo: 'bar' });
-        assert.deepEqual(args, { foo: 'bar' });
+        const test = await a.apiCall('api.test', { foo: 'bar' });
+        assert.deepEqual((test as { args?: unknown }).args, { foo: 'bar' });
       },
     },
     {
