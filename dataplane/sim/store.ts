@@ -1,0 +1,130 @@
+/**
+ * The store as a simulated process sees it: the real SQLite store behind a network with latency, timeouts whose
+ * outcome is unknown (committed or not, as the seed wills), and outages.
+ */
+import { ChatError } from '../../cells/contract/errors.ts';
+import { storeOver } from '../storage/open.ts';
+import type { Fence, LogEntry, Store } from '../storage/store.ts';
+import { type SimProcess, wallAt } from './process.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import { VirtualDatabase } from './virtual-database.ts';
+
+/** A store that does not answer is given up after this long. */
+const TIMEOUT_MS = 2_000;
+
+/** Sees every claim and every append that committed, in the order of the store. */
+export interface StoreObserver {
+  claimed(owner: string, fences: readonly Fence[], held: ReadonlySet<number>): void;
+  appended(owner: string, entries: readonly LogEntry[]): void;
+}
+
+export class SimStore {
+  /** The store itself, without network and faults: for setting up and for the verdict. */
+  readonly real: Store;
+  readonly #scheduler: Scheduler;
+  readonly #random: SeededRandom;
+  readonly #observer: StoreObserver;
+  readonly #cutZones = new Set<string>();
+  #down = false;
+  /** Share of calls whose answer is lost. */
+  lossRate = 0;
+
+  private constructor(scheduler: Scheduler, random: SeededRandom, observer: StoreObserver) {
+    const db = new VirtualDatabase(() => wallAt(scheduler.now));
+    this.real = storeOver(db, db);
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#observer = observer;
+  }
+
+  static async open(scheduler: Scheduler, random: SeededRandom, observer: StoreObserver): Promise<SimStore> {
+    const store = new SimStore(scheduler, random, observer);
+    await store.real.migrate();
+    return store;
+  }
+
+  setDown(down: boolean): void {
+    this.#down = down;
+  }
+  setCut(zone: string, cut: boolean): void {
+    if (cut) this.#cutZones.add(zone);
+    else this.#cutZones.delete(zone);
+  }
+  healAll(): void {
+    this.#down = false;
+    this.#cutZones.clear();
+    this.lossRate = 0;
+  }
+
+  /** The store as `process` reaches it. */
+  for(process: SimProcess): Store {
+    const { ring, log, directory, leases } = this.real;
+    return {
+      ring: this.#remote(process, ring),
+      log: this.#remote(process, {
+        ...bound(log),
+        claim: async (owner, fences) => {
+          const held = await log.claim(owner, fences);
+          this.#observer.claimed(owner, fences, held);
+          return held;
+        },
+        append: async (owner, fences, entries) => {
+          await log.append(owner, fences, entries);
+          this.#observer.appended(owner, entries);
+        },
+      }),
+      directory: this.#remote(process, directory),
+      leases: this.#remote(process, leases),
+      migrate: () => this.real.migrate(),
+      wallMs: () => this.#call(process, async () => wallAt(this.#scheduler.now)),
+      close: async () => {},
+    };
+  }
+
+  #remote<T extends object>(process: SimProcess, part: T): T {
+    return new Proxy(part, {
+      get: (target, key) => {
+        const method = Reflect.get(target, key) as (...args: unknown[]) => Promise<unknown>;
+        if (typeof method !== 'function') return method;
+        return (...args: unknown[]) => this.#call(process, () => method.apply(target, args));
+      },
+    });
+  }
+
+  /** There, done, and back; each leg may fail. What was sent is done even when its sender dies meanwhile. */
+  #call<T>(process: SimProcess, operation: () => Promise<T>): Promise<T> {
+    const unreachable = (): boolean => this.#down || this.#cutZones.has(process.zone);
+    return new Promise((resolve, reject) => {
+      const sentAt = this.#scheduler.now;
+      const fail = (): void => {
+        const delay = Math.max(0, sentAt + TIMEOUT_MS * this.#random.between(0.1, 1) - this.#scheduler.now);
+        this.#scheduler.after(delay, () => process.enter(() => reject(new ChatError('store_unavailable'))));
+      };
+      const answer = (settle: () => void): void => {
+        if (unreachable() || this.#random.chance(this.lossRate)) fail();
+        else this.#scheduler.after(this.#latency(), () => process.enter(settle));
+      };
+      this.#scheduler.after(this.#latency(), () => {
+        if (unreachable() || this.#random.chance(this.lossRate)) return fail();
+        operation().then(
+          (value) => answer(() => resolve(value)),
+          (error: unknown) => answer(() => reject(error as Error)),
+        );
+      });
+    });
+  }
+
+  #latency(): number {
+    const tail = this.#random.chance(0.03) ? this.#random.between(5, 150) : 0;
+    return this.#random.between(0.3, 2) + tail;
+  }
+}
+
+/** The methods of a class instance as own properties, so that some can be replaced. */
+function bound<T extends object>(instance: T): T {
+  const names = Object.getOwnPropertyNames(Object.getPrototypeOf(instance)).filter((name) => name !== 'constructor');
+  return Object.fromEntries(
+    names.map((name) => [name, (Reflect.get(instance, name) as () => unknown).bind(instance)]),
+  ) as T;
+}
