@@ -73,6 +73,7 @@ export class MysqlDatabase implements Database {
   readonly #options: MysqlOptions;
   readonly #clock: Clock;
   readonly #pool: Pool;
+  readonly #connections = new Set<PoolConnection>();
   readonly #limitIdle: readonly Statement[];
   readonly #unlimitIdle: readonly Statement[];
   #closed: Promise<void> | undefined;
@@ -96,13 +97,15 @@ export class MysqlDatabase implements Database {
       charset: 'utf8mb4_bin', // of literals; a column compares by its own
       flags: ['-FOUND_ROWS'], // `changes` counts rows that changed, not rows that matched
     });
-    if (!options.vitess)
-      this.#pool.on('connection', (connection: PoolConnection) => {
-        // Queued before anything that the pool's user sends on it.
-        connection.query(SESSION, (error) => {
-          if (error) connection.destroy();
-        });
+    this.#pool.on('connection', (connection: PoolConnection) => {
+      this.#connections.add(connection);
+      connection.once('end', () => this.#connections.delete(connection));
+      if (options.vitess) return;
+      // Queued before anything that the pool's user sends on it.
+      connection.query(SESSION, (error) => {
+        if (error) connection.destroy();
       });
+    });
   }
 
   async query(statement: Statement): Promise<Row[]> {
@@ -147,8 +150,18 @@ export class MysqlDatabase implements Database {
   }
 
   close(): Promise<void> {
-    this.#closed ??= new Promise((resolve) => this.#pool.end(() => resolve()));
+    this.#closed ??= this.#end();
     return this.#closed;
+  }
+
+  /** Lets what is under way finish, but waits for no server that does not answer. */
+  async #end(): Promise<void> {
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const timer = this.#clock.after(this.#options.timeoutMs, resolve);
+    this.#pool.end(() => resolve());
+    await ended;
+    timer.cancel();
+    for (const connection of this.#connections) connection.destroy();
   }
 
   /** One unit of work on one connection, repeated as a whole while locks fail it, within the time of one method. */
