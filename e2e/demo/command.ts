@@ -20,7 +20,11 @@ export interface CommandOptions {
   input?: string;
 }
 
-export async function run(command: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
   const child = spawn(command, args, {
     cwd: ROOT,
     env: { ...process.env, ...options.env },
@@ -42,7 +46,9 @@ export async function run(command: string, args: readonly string[], options: Com
   });
   const result = { code, stdout: out.join(''), stderr: err.join('') };
   if (code !== 0 && !options.anyCode) {
-    throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${result.stderr.split('\n').slice(-15).join('\n')}${result.stdout.slice(-500)}`);
+    throw new Error(
+      `${command} ${args.join(' ')} ended with ${code}:\n${result.stderr.split('\n').slice(-15).join('\n')}${result.stdout.slice(-500)}`,
+    );
   }
   return result;
 }

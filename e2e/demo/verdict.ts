@@ -54,10 +54,13 @@ const ZERO = [
 export function judge(figures: Figures, thresholds: Thresholds): DemoVerdict {
   const broken: string[] = [];
   for (const key of ['acknowledged', 'resumes'] as const) {
-    if (!(figures[key] >= thresholds[key])) broken.push(`${key} is ${figures[key]}, at least ${thresholds[key]} are wanted`);
+    if (!(figures[key] >= thresholds[key]))
+      broken.push(`${key} is ${figures[key]}, at least ${thresholds[key]} are wanted`);
   }
-  for (const key of AT_LEAST_ONE) if (!(figures[key] > 0)) broken.push(`${key} is ${figures[key]}: that part of the demo did not happen`);
+  for (const key of AT_LEAST_ONE)
+    if (!(figures[key] > 0)) broken.push(`${key} is ${figures[key]}: that part of the demo did not happen`);
   for (const key of ZERO) if (figures[key] !== 0) broken.push(`${key} is ${figures[key]}, not 0`);
-  for (const [key, value] of Object.entries(figures)) if (!Number.isFinite(value)) broken.push(`${key} was not measured`);
+  for (const [key, value] of Object.entries(figures))
+    if (!Number.isFinite(value)) broken.push(`${key} was not measured`);
   return { holds: broken.length === 0, broken, ...figures };
 }

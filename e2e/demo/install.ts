@@ -1,0 +1,49 @@
+/** From nothing to a ready system: cluster, chart, examples. What a user does by hand, with the same commands. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { chatctl, cluster, ROOT, run } from './command.ts';
+
+export const NAMESPACE = 'chatcells';
+/** Only what kubectl is to apply: the Helm values beside them are not Kubernetes objects. */
+const EXAMPLES = ['cells.yaml', 'ring.yaml', 'workspaces.yaml'];
+
+export interface ClusterStatus {
+  kubeconfig: string;
+  storeUrl: string;
+  zones: { zone: string; nodeIp: string }[];
+  edges: { zone: string; url: string }[];
+}
+
+export async function clusterStatus(): Promise<ClusterStatus> {
+  return JSON.parse((await cluster(['status', '-o', 'json'])).stdout) as ClusterStatus;
+}
+
+export async function install(say: (line: string) => void): Promise<ClusterStatus> {
+  say('Starting the local cluster: etcd, API server, controller manager, scheduler, MySQL, three nodes');
+  await cluster(['up'], { live: true });
+  const status = await clusterStatus();
+  say('Installing Chatcells from charts/chatcells');
+  const addresses = status.zones.map((z) => `${z.nodeIp}:18000`).join(',');
+  await run(
+    tool('helm'),
+    [
+      ...['upgrade', '--install', 'chatcells', 'charts/chatcells', '--namespace', NAMESPACE, '--create-namespace'],
+      ...['--values', 'examples/local-values.yaml', '--set-string', `store.url=${status.storeUrl}`],
+      ...['--set', `controlplane.addresses={${addresses}}`, '--wait', '--timeout', '120s'],
+    ],
+    { env: { KUBECONFIG: status.kubeconfig } },
+  );
+  say('Applying examples/: three Cells, one ChannelRing, two Workspaces');
+  await kubectl(['apply', '-n', NAMESPACE, ...EXAMPLES.flatMap((f) => ['-f', join('examples', f)])], status);
+  await chatctl(['status', '--wait', '--timeout', '180s'], { live: true, env: { KUBECONFIG: status.kubeconfig } });
+  return clusterStatus();
+}
+
+export const kubectl = async (args: readonly string[], { kubeconfig }: ClusterStatus): Promise<string> =>
+  (await run(tool('kubectl'), args, { env: { KUBECONFIG: kubeconfig } })).stdout;
+
+/** The pinned one when the set-up built it, else the machine's. */
+function tool(name: string): string {
+  const pinned = join(ROOT, '.tools/bin', name);
+  return existsSync(pinned) ? pinned : name;
+}
