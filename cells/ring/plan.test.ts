@@ -119,6 +119,19 @@ test('owner and standby dead: assigned at once with a new slot epoch', () => {
   for (const { slot } of p.assign) assert.equal(after.slotEpoch[slot], after.epoch);
 });
 
+test('a standby that does not take over is given the slots when its time is over', () => {
+  const members = some(6);
+  const before = settle(emptyTable('r'), members);
+  const rest = members.slice(1);
+  const p = plan(before, rest, new Set(['uid-0/1']));
+  assert.ok(p.assign.length > 0);
+  for (const { slot, to } of p.assign) {
+    assert.equal(ownerOf(before, slot), 'uid-0/1');
+    assert.equal(p.members[to]?.incarnation, before.members[before.standby[slot]!]?.incarnation);
+  }
+  assertGood(commitPlan(before, p, { moves: [], dead: new Set(['uid-0/1']) })!, rest);
+});
+
 test('a leaving member’s slots are moved, marked as evacuation; it is nobody’s standby', () => {
   const members = some(6);
   const before = settle(emptyTable('r'), members);

@@ -51,8 +51,11 @@ export interface Holding {
   takeover: boolean;
 }
 
-/** `members` are the living; dead ones are simply absent. */
-export function plan(table: RingTable, members: readonly LiveMember[]): Plan {
+/**
+ * `members` are the living; dead ones are simply absent. `overdue` are dead owners whose standbys have had time enough
+ * to take over and have not: their slots are given to those standbys.
+ */
+export function plan(table: RingTable, members: readonly LiveMember[], overdue?: ReadonlySet<string>): Plan {
   const live = [...members].sort((a, b) => (a.incarnation < b.incarnation ? -1 : 1));
   const toLive = liveIndices(table, live);
   const holding = holdingOf(table, live, toLive);
@@ -66,7 +69,7 @@ export function plan(table: RingTable, members: readonly LiveMember[]): Plan {
     return { members: live, assign: [], moves: [], clearTargets: holding.clearTargets, standbys: [] };
   const room = wanted.map((n, i) => Math.max(0, n - held[i]!));
   const pick = picker(live, room);
-  const assign: { slot: number; to: number }[] = [];
+  const assign = overdue ? lateTakeovers(table, holding, overdue) : [];
   for (let slot = 0; slot < SLOTS; slot++) if (holding.heir[slot]! < 0) assign.push({ slot, to: pick(slot) });
   const moves = planMoves(table, live, holding, held, wanted, pick);
   const owners = holding.owner.slice();
@@ -113,6 +116,22 @@ function holdingOf(table: RingTable, live: readonly LiveMember[], toLive: Int32A
     free[slot] = underWay ? 0 : 1;
   }
   return { owner, heir, free, clearTargets, takeover };
+}
+
+/** Slots of overdue owners, to be given to the standbys that have not taken them. */
+function lateTakeovers(
+  table: RingTable,
+  { owner, heir }: Holding,
+  overdue: ReadonlySet<string>,
+): { slot: number; to: number }[] {
+  const late: { slot: number; to: number }[] = [];
+  if (overdue.size === 0) return late;
+  for (let slot = 0; slot < SLOTS; slot++) {
+    const listed = table.members[table.owner[slot]!];
+    if (owner[slot]! < 0 && heir[slot]! >= 0 && listed && overdue.has(listed.incarnation))
+      late.push({ slot, to: heir[slot]! });
+  }
+  return late;
 }
 
 /** Chooses the best member that still has room for a slot, by rendezvous, and takes the room. */

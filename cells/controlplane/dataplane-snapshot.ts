@@ -1,0 +1,65 @@
+/** Builds the dataplane's resources, reusing what has not changed. Pure but for its memory of the last build. */
+import type { Cell, Workspace } from '../../crds/index.ts';
+import {
+  cutTable,
+  encodeDrainOrder,
+  encodeSlotRange,
+  encodeWorkspace,
+  type SlotRange,
+  sameRoutes,
+  slotRangeName,
+  TYPE_URLS,
+} from '../contract/ads/resources.ts';
+import type { DrainOrder } from '../contract/control.ts';
+import type { RingTable } from '../contract/ring-table.ts';
+import { type Resource, resource, type Snapshot, snapshot } from '../xds/snapshot.ts';
+import { drainOrderOf, workspaceEntryOf } from './orders.ts';
+
+interface CutRing {
+  table: RingTable;
+  ranges: { range: SlotRange; resource: Resource }[];
+}
+
+export class DataplaneSnapshots {
+  readonly #rings = new Map<string, CutRing>();
+  readonly #orders = new Map<string, DrainOrder>();
+  readonly #workspaces = new WeakMap<Workspace, Resource | undefined>();
+
+  build(world: { cells: Iterable<Cell>; workspaces: Iterable<Workspace>; tables: Iterable<RingTable> }): Snapshot {
+    return snapshot({
+      [TYPE_URLS.drainOrder]: [...world.cells].map((cell) => this.#order(cell)),
+      [TYPE_URLS.workspace]: [...world.workspaces].flatMap((w) => this.#workspace(w) ?? []),
+      [TYPE_URLS.slotRange]: [...world.tables].flatMap((table) => this.#ranges(table)),
+    });
+  }
+
+  #order(cell: Cell): Resource {
+    const order = drainOrderOf(cell, this.#orders.get(cell.metadata.name));
+    this.#orders.set(cell.metadata.name, order);
+    return resource(order.cell, encodeDrainOrder(order));
+  }
+
+  /** The watched objects are never changed in place: the same object gives the same bytes. */
+  #workspace(w: Workspace): Resource | undefined {
+    if (!this.#workspaces.has(w)) {
+      const entry = workspaceEntryOf(w);
+      this.#workspaces.set(w, entry && resource(entry.id, encodeWorkspace(entry)));
+    }
+    return this.#workspaces.get(w);
+  }
+
+  /** A range whose routes are the same keeps the bytes, and so the epoch, of its last change. */
+  #ranges(table: RingTable): Resource[] {
+    const last = this.#rings.get(table.ring);
+    const reuse = last?.table === table;
+    const ranges = reuse
+      ? last.ranges
+      : cutTable(table).map((range, i) => {
+          const before = last?.ranges[i];
+          if (before && sameRoutes(before.range, range)) return before;
+          return { range, resource: resource(slotRangeName(table.ring, range.range), encodeSlotRange(range)) };
+        });
+    if (!reuse) this.#rings.set(table.ring, { table, ranges });
+    return ranges.map((r) => r.resource);
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * The control plane: xDS for Envoy and the dataplane, and the ring manager. Every replica serves, none leads: what they
+ * share is the API server (intent and decisions) and the store (slot tables, heartbeats).
+ */
+import { Registry } from 'prom-client';
+import { loadKubeConfig } from '../contract/kube/index.ts';
+import { startAdminServer } from '../contract/process/admin-server.ts';
+import type { Logger } from '../contract/process/log.ts';
+import type { Role, RunningRole } from '../contract/process/role.ts';
+import type { RingStore } from '../contract/ring-store.ts';
+import { openRingStore } from '../contract/ring-store-open.ts';
+import { systemClock as clock, systemRandom as random } from '../contract/system-clock.ts';
+import { AdsServer } from '../xds/server.ts';
+import { shortType } from '../xds/types.ts';
+import { debugRoute } from './debug.ts';
+import { watchKube } from './kube-watch.ts';
+import { Loop } from './loop.ts';
+import { createMetrics } from './metrics.ts';
+import { Processes } from './processes.ts';
+import { Publisher } from './publisher.ts';
+import { RingManager } from './ring-manager.ts';
+import { type ControlplaneConfig, settings } from './settings.ts';
+import { Tables } from './tables.ts';
+
+export { settings };
+
+export async function run(config: ControlplaneConfig, log: Logger): Promise<RunningRole> {
+  await using started = new AsyncDisposableStack();
+  const registry = new Registry();
+  const metrics = createMetrics(registry, () => server.nodeCount);
+  const hooks = { changed: (): void => {}, synced: false };
+  const { kubeconfig: KUBECONFIG, kubernetesServiceHost: KUBERNETES_SERVICE_HOST } = config;
+  const observed = watchKube({
+    kubeConfig: loadKubeConfig({ KUBECONFIG, KUBERNETES_SERVICE_HOST }),
+    namespace: config.namespace,
+    clock,
+    random,
+    log,
+    onChange: () => hooks.changed(),
+  });
+  started.defer(() => observed.close());
+  const store = await openRingStore(config.storeUrl);
+  started.defer(() => store.close());
+
+  const tables = new Tables({
+    store,
+    rings: () => observed.rings.keys(),
+    onTable: (table, movesStarted) => {
+      metrics.ringEpoch.set({ ring: table.ring }, table.epoch);
+      rings.charge(table.ring, movesStarted);
+    },
+    onChange: () => publisher.changed(),
+  });
+  const publisher = new Publisher({
+    observed,
+    tables: () => tables.all(),
+    clock,
+    log,
+    stateDir: config.stateDir,
+    publish: () => server.publish(),
+    onRefused: (group) => metrics.refused.inc({ group }),
+  });
+  started.defer(() => publisher.close());
+  const rings = new RingManager({
+    store,
+    tables,
+    rings: observed.rings,
+    cells: observed.cells,
+    periodMs: config.ringPeriodMs,
+    clock,
+    log,
+    onCommit: (ring, outcome, moves) => {
+      metrics.ringCommits.inc({ ring, outcome });
+      for (const { reason } of moves) metrics.ringMoves.inc({ ring, reason });
+    },
+  });
+  const server = new AdsServer({
+    host: config.podIp,
+    port: config.xdsPort,
+    source: publisher,
+    clock,
+    log,
+    onAnswer: (_, type, { outcome }) => {
+      if (outcome === 'ack') metrics.acks.inc({ type: shortType(type) });
+      if (outcome === 'nack') metrics.nacks.inc({ type: shortType(type) });
+    },
+  });
+  await publisher.load();
+  await server.start();
+  started.defer(() => server.close());
+
+  const processes = new Processes(config.ringPeriodMs);
+  const admin = await startAdminServer({
+    host: config.podIp,
+    port: config.adminPort,
+    registry,
+    notReady: () => (publisher.ready ? [] : ['a first snapshot: the API server and the store']),
+    route: (url) => {
+      const answer = debugRoute(url, {
+        ...{ cells: observed.cells, rings: observed.rings, pods: observed.pods },
+        nodes: () => server.nodes(),
+        alive: () => processes.alive(),
+        table: (ring) => tables.get(ring),
+      });
+      return answer === undefined ? undefined : Promise.resolve(answer);
+    },
+  });
+  started.defer(() => admin.close());
+  hooks.changed = () => publisher.changed();
+  void observed.synced.then(() => {
+    hooks.synced = true;
+    publisher.goLive();
+  });
+
+  const failed = (what: string) => (err: unknown) => {
+    metrics.storeErrors.inc();
+    log.warn({ err }, `${what} failed: trying again`);
+  };
+  const pollLoop = new Loop(clock, config.tablePollMs, () => tables.poll(), failed('reading the slot tables'));
+  started.defer(() => pollLoop.close());
+  // Without the API server's word on which rings and cells there are, nothing is to be decided.
+  const round = async (): Promise<void> => (hooks.synced ? manage({ store, processes, rings }) : undefined);
+  const ringLoop = new Loop(clock, config.ringPeriodMs, round, failed('managing the rings'));
+  started.defer(() => ringLoop.close());
+
+  const running = started.move();
+  return { close: () => running.disposeAsync() };
+}
+
+async function manage(of: { store: RingStore; processes: Processes; rings: RingManager }): Promise<void> {
+  const startedAt = clock.monotonicMs();
+  try {
+    const rows = await of.store.heartbeats();
+    const now = clock.monotonicMs();
+    const ended = of.processes.observe(rows, now, now - startedAt);
+    if (ended.length > 0) await of.store.forget(ended);
+    await of.rings.tick(rows, now, now - startedAt);
+  } catch (e: unknown) {
+    of.processes.observeFailure(clock.monotonicMs());
+    of.rings.tickFailed(clock.monotonicMs());
+    throw e;
+  }
+}
+
+({ settings, run }) satisfies Role<typeof settings>;

@@ -1,0 +1,58 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+export function createMetrics(registry: Registry, nodeCount: () => number) {
+  const registers = [registry];
+  new Gauge({
+    name: 'xds_nodes',
+    help: 'Envoys and dataplane processes connected to this replica.',
+    registers,
+    collect() {
+      this.set(nodeCount());
+    },
+  });
+  return {
+    acks: new Counter({
+      name: 'xds_acks_total',
+      help: 'Responses accepted by nodes.',
+      labelNames: ['type'],
+      registers,
+    }),
+    nacks: new Counter({
+      name: 'xds_nacks_total',
+      help: 'Responses refused by nodes.',
+      labelNames: ['type'],
+      registers,
+    }),
+    refused: new Counter({
+      name: 'snapshot_refused_total',
+      help: 'Snapshots not published, the last good one being kept.',
+      labelNames: ['group'],
+      registers,
+    }),
+    ringEpoch: new Gauge({
+      name: 'ring_epoch',
+      help: 'Epoch of the slot table as last read.',
+      labelNames: ['ring'],
+      registers,
+    }),
+    ringMoves: new Counter({
+      name: 'ring_moves_total',
+      help: 'Planned handoffs started by this replica.',
+      labelNames: ['ring', 'reason'],
+      registers,
+    }),
+    ringCommits: new Counter({
+      name: 'ring_commits_total',
+      help: 'Compare-and-set of a slot table by this replica, by outcome.',
+      labelNames: ['ring', 'outcome'],
+      registers,
+    }),
+    storeErrors: new Counter({
+      name: 'store_errors_total',
+      help: 'Reads or writes of the store that failed.',
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import type { Cell, ChannelRing } from '../../crds/index.ts';
+import type { Clock } from '../contract/clock.ts';
+import type { Heartbeat, RingStore } from '../contract/ring-store.ts';
+import { ringTables, SqlRingStore } from '../contract/ring-store-sql.ts';
+import { NONE, nextTable, type RingTable } from '../contract/ring-table.ts';
+import { SLOTS } from '../contract/slot.ts';
+import { openDatabase } from '../contract/sql/open-database.ts';
+import { sharesOf } from '../ring/shares.ts';
+import { RingManager } from './ring-manager.ts';
+import { Tables } from './tables.ts';
+
+const log = pino({ level: 'silent' });
+const RING = 'demo/main';
+
+/** Time moves by hand; the ring manager reads nothing else of the clock. */
+class HandClock implements Clock {
+  now = 0;
+  wallMs = (): number => this.now;
+  monotonicMs = (): number => this.now;
+  after(): never {
+    throw new Error('unused');
+  }
+  every(): never {
+    throw new Error('unused');
+  }
+}
+
+async function openStore(): Promise<RingStore> {
+  const db = openDatabase('sqlite::memory:');
+  await db.exclusive(async (run) => {
+    for (const sql of ringTables(db.dialect)) await run({ sql, params: [] });
+  });
+  return new SqlRingStore(db);
+}
+
+/** Channel servers that beat, hand over when told and take over from the dead; and one or more managers. */
+class Rig {
+  readonly clock = new HandClock();
+  readonly cells = new Map<string, Cell>();
+  readonly rings = new Map<string, ChannelRing>();
+  readonly servers = new Map<string, Heartbeat>();
+  readonly commits: string[] = [];
+  readonly managers: { manager: RingManager; tables: Tables }[] = [];
+  readonly store: RingStore;
+  /** Whether the servers carry out handoffs and takeovers. */
+  acting = true;
+
+  private constructor(store: RingStore) {
+    this.store = store;
+  }
+  static async start(options: { managers?: number; spec?: Partial<ChannelRing['spec']> } = {}): Promise<Rig> {
+    const rig = new Rig(await openStore());
+    for (const name of ['cell-a', 'cell-b', 'cell-c']) rig.setCell(name, {});
+    const spec = { cells: ['cell-a', 'cell-b', 'cell-c'], maxMovesPerMinute: 16_384, ...options.spec };
+    rig.rings.set(RING, { ...object('ChannelRing', 'main'), kind: 'ChannelRing', spec });
+    for (let i = 0; i < (options.managers ?? 1); i++) rig.addManager();
+    return rig;
+  }
+  addManager(): void {
+    const tables = new Tables({
+      store: this.store,
+      rings: () => this.rings.keys(),
+      onTable: (table, started) => manager.charge(table.ring, started),
+      onChange: () => {},
+    });
+    const manager = new RingManager({
+      ...{ store: this.store, tables, rings: this.rings, cells: this.cells, periodMs: 1000, clock: this.clock, log },
+      onCommit: (_, outcome) => void this.commits.push(outcome),
+    });
+    this.managers.push({ manager, tables });
+  }
+  setCell(name: string, change: Partial<Cell['spec']>, status: Cell['status'] = {}): void {
+    const spec = { region: 'r', zone: name.replace('cell', 'zone'), channelServers: { replicas: 2 }, ...change };
+    this.cells.set(`demo/${name}`, { ...object('Cell', name), kind: 'Cell', spec, status });
+  }
+  join(n: number, cell = `cell-${'abc'[n % 3]}`): void {
+    const zone = cell.replace('cell', 'zone');
+    this.servers.set(`uid-${n}/1`, {
+      ...{ incarnation: `uid-${n}/1`, role: 'channel', pod: `pod-${n}`, cell, zone, ring: RING, weight: 1, counter: 0 },
+      ...{ address: `127.0.0.${n}:7000`, state: 'serving', load: { sockets: 0, slots: 0, topics: 0, perSecond: 0 } },
+    });
+  }
+  async rounds(n: number): Promise<void> {
+    for (let i = 0; i < n; i++) {
+      this.clock.now += 1000;
+      for (const s of this.servers.values()) await this.store.beat({ ...s, counter: ++s.counter });
+      const rows = await this.store.heartbeats();
+      await Promise.all(this.managers.map(({ manager }) => manager.tick(rows, this.clock.now, 1)));
+      if (this.acting) await this.#act();
+    }
+  }
+  async table(): Promise<RingTable> {
+    const table = await this.store.readTable(RING);
+    assert.ok(table, 'there is a table');
+    return table;
+  }
+  async #act(): Promise<void> {
+    const table = await this.store.readTable(RING);
+    if (!table) return;
+    const next = nextTable(table);
+    let changed = false;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const alive = this.servers.has(table.members[table.owner[slot]!]?.incarnation ?? '');
+      const heir = alive ? table.target[slot]! : table.standby[slot]!;
+      if (heir === NONE || !this.servers.has(table.members[heir]!.incarnation)) continue;
+      next.owner[slot] = heir;
+      next.target[slot] = NONE;
+      if (!alive) next.standby[slot] = NONE;
+      next.slotEpoch[slot] = next.epoch;
+      changed = true;
+    }
+    if (changed) await this.store.compareAndSetTable(next);
+  }
+}
+const object = (kind: string, name: string) => ({
+  apiVersion: 'chatcells.dev/v1alpha1' as const,
+  kind,
+  metadata: { name, namespace: 'demo', uid: name, resourceVersion: '1', generation: 1, creationTimestamp: '' },
+});
+const slotsOf = (table: RingTable): Record<string, number> =>
+  Object.fromEntries(sharesOf(table).members.map((m) => [m.pod, m.slots]));
+
+test('a ring is laid out as soon as all expected servers beat', async () => {
+  const rig = await Rig.start();
+  for (let n = 0; n < 5; n++) rig.join(n);
+  await rig.rounds(2);
+  assert.equal(await rig.store.readTable(RING), undefined, 'one is missing still');
+  rig.join(5);
+  await rig.rounds(3);
+  const shares = sharesOf(await rig.table());
+  assert.equal(shares.orphans, 0);
+  assert.equal(shares.members.length, 6);
+  assert.ok(shares.maxOverAverage <= 1.01);
+});
+
+test('or when who is there has been the same for three seconds; a row left behind is not there', async () => {
+  const rig = await Rig.start();
+  await rig.store.beat({ ...stale('uid-99/1'), counter: 7 });
+  for (let n = 0; n < 4; n++) rig.join(n);
+  await rig.rounds(3);
+  assert.equal(await rig.store.readTable(RING), undefined);
+  await rig.rounds(3);
+  const table = await rig.table();
+  assert.deepEqual(Object.keys(slotsOf(table)).sort(), ['pod-0', 'pod-1', 'pod-2', 'pod-3']);
+  await rig.rounds(6);
+  assert.equal(
+    (await rig.store.heartbeats(RING)).some((r) => r.incarnation === 'uid-99/1'),
+    false,
+    'forgotten',
+  );
+});
+const stale = (incarnation: string): Heartbeat => ({
+  ...{ incarnation, role: 'channel', pod: 'pod-99', cell: 'cell-a', zone: 'zone-a', ring: RING, weight: 1, counter: 0 },
+  ...{ address: '127.0.0.99:7000', state: 'serving', load: { sockets: 0, slots: 0, topics: 0, perSecond: 0 } },
+});
+
+test('a steady ring is not written', async () => {
+  const rig = await Rig.start();
+  for (let n = 0; n < 6; n++) rig.join(n);
+  await rig.rounds(4);
+  const { epoch } = await rig.table();
+  await rig.rounds(20);
+  assert.equal((await rig.table()).epoch, epoch);
+});
+
+test('a dead server: standbys take over, balance returns, its member and row go', async () => {
+  const rig = await Rig.start();
+  for (let n = 0; n < 6; n++) rig.join(n);
+  await rig.rounds(4);
+  rig.servers.delete('uid-0/1');
+  await rig.rounds(20);
+  const table = await rig.table();
+  const shares = sharesOf(table);
+  assert.equal(shares.members.length, 5);
+  assert.equal(shares.orphans, 0);
+  assert.ok(shares.maxOverAverage <= 1.01);
+  assert.equal((await rig.store.heartbeats(RING)).length, 5);
+});
+
+test('standbys that do nothing are given the slots after ten seconds', async () => {
+  const rig = await Rig.start();
+  for (let n = 0; n < 6; n++) rig.join(n);
+  await rig.rounds(4);
+  rig.acting = false;
+  rig.servers.delete('uid-0/1');
+  await rig.rounds(6);
+  assert.ok(slotsOf(await rig.table())['pod-0']! > 0, 'left to the standbys');
+  await rig.rounds(12);
+  assert.equal(slotsOf(await rig.table())['pod-0'], undefined);
+});
+
+test('an emptied cell gives up all its slots, and takes them again afterwards', async () => {
+  const rig = await Rig.start();
+  for (let n = 0; n < 6; n++) rig.join(n);
+  await rig.rounds(4);
+  rig.setCell('cell-b', { drain: { targetWeight: 0 } }, { drain: { phase: 'Draining' } });
+  await rig.rounds(12);
+  const drained = sharesOf(await rig.table());
+  const inB = drained.members.filter((m) => m.cell === 'cell-b');
+  assert.deepEqual(
+    inB.map((m) => [m.slots, m.standbySlots]),
+    [
+      [0, 0],
+      [0, 0],
+    ],
+  );
+  rig.setCell('cell-b', {}, { drain: { phase: 'Undraining' } });
+  await rig.rounds(20);
+  assert.ok(sharesOf(await rig.table()).maxOverAverage <= 1.01);
+  assert.ok(slotsOf(await rig.table())['pod-1']! > 2000);
+});
+
+test('rebalancing obeys the budget however many replicas manage; paused it stands still', async () => {
+  const rig = await Rig.start({ managers: 3, spec: { maxMovesPerMinute: 600, handoff: { batch: 4096 } } });
+  for (let n = 0; n < 6; n++) rig.join(n);
+  await rig.rounds(4);
+  rig.join(6, 'cell-a');
+  const before = await rig.table();
+  await rig.rounds(20);
+  const moved = slotsOf(await rig.table())['pod-6'] ?? 0;
+  assert.ok(moved > 0 && moved <= 100 + 20 * 10 + 10, `moved ${moved} of at most 310`);
+  assert.ok(before.epoch < (await rig.table()).epoch);
+  const ring = rig.rings.get(RING)!;
+  rig.rings.set(RING, { ...ring, spec: { ...ring.spec, handoff: { batch: 4096, paused: true } } });
+  await rig.rounds(1);
+  const paused = slotsOf(await rig.table())['pod-6'];
+  await rig.rounds(10);
+  assert.equal(slotsOf(await rig.table())['pod-6'], paused);
+});
+
+test('when most servers fall silent at once nothing is done', async () => {
+  const rig = await Rig.start();
+  for (let n = 0; n < 6; n++) rig.join(n);
+  await rig.rounds(4);
+  rig.acting = false;
+  const { epoch } = await rig.table();
+  for (let n = 0; n < 5; n++) rig.servers.delete(`uid-${n}/1`);
+  await rig.rounds(6);
+  assert.equal((await rig.table()).epoch, epoch);
+});

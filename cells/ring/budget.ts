@@ -1,0 +1,43 @@
+/**
+ * How many planned handoffs may start now. Pure. Every replica of the control plane runs the planner, so what is spent
+ * is read off the table: whoever started a move, all count it.
+ */
+import type { Move } from './plan.ts';
+
+export interface BudgetPolicy {
+  maxMovesPerMinute: number;
+  /** Slots that an owner freezes and commits together: ChannelRing.spec.handoff.batch. */
+  batch: number;
+}
+
+/** Batches that may be under way at once, for rebalancing and for evacuation. */
+const REBALANCE_BATCHES = 4;
+const EVACUATE_BATCHES = 16;
+
+export class MoveBudget {
+  #tokens: number | undefined;
+  #at = 0;
+
+  /** Moves that were seen to start. */
+  charge(started: number): void {
+    if (this.#tokens !== undefined) this.#tokens -= started;
+  }
+
+  /** The moves of a plan that may start now: evacuations by what is in flight alone, the others by the rate too. */
+  choose(moves: readonly Move[], inFlight: number, policy: BudgetPolicy, nowMonotonicMs: number): Move[] {
+    this.#refill(policy, nowMonotonicMs);
+    const evacuations = moves.filter((m) => m.reason === 'evacuate');
+    const rest = moves.filter((m) => m.reason === 'rebalance');
+    const first = evacuations.slice(0, Math.max(0, EVACUATE_BATCHES * policy.batch - inFlight));
+    if (evacuations.length > 0) return first;
+    const room = Math.min(REBALANCE_BATCHES * policy.batch - inFlight, Math.floor(this.#tokens ?? 0));
+    return rest.slice(0, Math.max(0, room));
+  }
+
+  #refill({ maxMovesPerMinute }: BudgetPolicy, now: number): void {
+    const cap = Math.max(1, maxMovesPerMinute / 6); // ten seconds' worth may go at once
+    const earned = ((now - this.#at) * maxMovesPerMinute) / 60_000;
+    this.#tokens = this.#tokens === undefined ? cap : Math.min(cap, this.#tokens + earned);
+    this.#at = now;
+  }
+}
