@@ -132,6 +132,67 @@ function startKubeApiServer(processes: Processes, dir: string, pki: Pki, ports: 
   });
 }
 
+/** The controllers that a Deployment, a StatefulSet, a Job, an eviction and a deleted namespace need. */
+const CONTROLLERS = [
+  'clusterrole-aggregation-controller',
+  'daemonset-controller',
+  'deployment-controller',
+  'disruption-controller',
+  'garbage-collector-controller',
+  'job-controller',
+  'namespace-controller',
+  'node-lifecycle-controller',
+  'pod-garbage-collector-controller',
+  'replicaset-controller',
+  'root-ca-certificate-publisher-controller',
+  'serviceaccount-controller',
+  'serviceaccount-token-controller',
+  'statefulset-controller',
+  'taint-eviction-controller',
+  'ttl-after-finished-controller',
+];
+// Not among them: endpoints and endpoint slices, whose addresses may not be loopback ones.
+
+/** The controller manager and the scheduler, beside an API server that is ready. Detached; idempotent. */
+export function startControllers(dir: string, ports: Ports, pki: Pki): void {
+  const processes = new Processes(dir, 'detached');
+  const config = (name: string): string => {
+    const file = join(dir, `${name}.kubeconfig`);
+    writeKubeconfig(file, apiServerUrl(ports.apiServer), pki, name);
+    return file;
+  };
+  processes.start({
+    name: 'kube-controller-manager',
+    command: join(TOOLS, 'bin/kube-controller-manager'),
+    args: [
+      ...componentFlags(config('controller-manager'), ports.controllerManager),
+      `--controllers=${CONTROLLERS.join(',')}`,
+      '--use-service-account-credentials=true',
+      `--service-account-private-key-file=${pki.serviceAccountKey}`,
+      `--root-ca-file=${pki.ca}`,
+      // A node that says nothing for half a minute is NotReady; agents speak every 5 s, and the machine may be busy.
+      '--node-monitor-period=2s',
+      '--node-monitor-grace-period=30s',
+      '--concurrent-gc-syncs=5',
+    ],
+  });
+  processes.start({
+    name: 'kube-scheduler',
+    command: join(TOOLS, 'bin/kube-scheduler'),
+    args: componentFlags(config('scheduler'), ports.scheduler),
+  });
+}
+
+const componentFlags = (kubeconfig: string, port: number): string[] => [
+  `--kubeconfig=${kubeconfig}`,
+  `--authentication-kubeconfig=${kubeconfig}`,
+  `--authorization-kubeconfig=${kubeconfig}`,
+  `--bind-address=${HOST}`,
+  `--secure-port=${port}`,
+  '--leader-elect=false',
+  '--profiling=false',
+];
+
 async function apiServerReady(processes: Processes, pki: Pki, port: number): Promise<void> {
   const ca = readFileSync(pki.ca);
   await ready(processes, 'kube-apiserver', 60_000, () => answersOk(ca, port, '/readyz'));

@@ -1,0 +1,70 @@
+/** Faults on purpose: signals to a Pod's processes, broken links between zones, store and API server. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readPodRecords } from './agent/pod-record.ts';
+import type { Layout } from './layout.ts';
+import { type Fault, linkBetween, nftRules, withFault } from './nft-rules.ts';
+import { signal, startTimeOf } from './proc.ts';
+
+export type { Fault };
+
+const stateFile = (layout: Layout): string => join(layout.dir, 'faults.json');
+
+export function readFaults(layout: Layout): Fault[] {
+  if (!existsSync(stateFile(layout))) return [];
+  return JSON.parse(readFileSync(stateFile(layout), 'utf8')) as Fault[];
+}
+
+/** Loses `lossPercent` of the packets between two ends; 100 cuts the link, 0 heals it. */
+export function setLoss(layout: Layout, a: string, b: string, lossPercent: number): Fault[] {
+  if (!Number.isInteger(lossPercent) || lossPercent < 0 || lossPercent > 100) {
+    throw new Error(`loss is "${lossPercent}"; use a whole number from 0 to 100`);
+  }
+  const faults = withFault(readFaults(layout), { link: linkBetween(a, b), lossPercent });
+  apply(layout, faults);
+  writeFileSync(stateFile(layout), JSON.stringify(faults));
+  return faults;
+}
+
+/** Heals every link. */
+export function removeFaults(layout: Layout): void {
+  if (readFaults(layout).length > 0) apply(layout, []);
+}
+
+function apply(layout: Layout, faults: Fault[]): void {
+  const table = layout.name === 'default' ? 'chatcells' : `chatcells_${layout.name.replaceAll('-', '_')}`;
+  const input = nftRules({ table, block: layout.block, zones: layout.zones, ports: layout.ports, faults });
+  execFileSync('nft', ['-f', '-'], { input, stdio: ['pipe', 'ignore', 'pipe'] });
+}
+
+export interface SignalTarget {
+  /** `name` or `namespace/name` */
+  pod: string;
+  /** All of the Pod's containers when absent. */
+  container?: string;
+}
+
+export interface Signalled {
+  namespace: string;
+  pod: string;
+  container: string;
+  pid: number;
+}
+
+/** Sends a signal to the processes of a Pod's containers, each with what it started. Throws when none runs. */
+export function signalPod(layout: Layout, target: SignalTarget, name: NodeJS.Signals): Signalled[] {
+  const [podName, namespace] = target.pod.split('/').reverse();
+  const sent: Signalled[] = [];
+  for (const record of readPodRecords(layout.dir)) {
+    if (record.pod !== podName || (namespace && record.namespace !== namespace)) continue;
+    for (const [container, process] of Object.entries(record.containers)) {
+      if (target.container && container !== target.container) continue;
+      if (startTimeOf(process.pid) !== process.startTime) continue;
+      if (signal(-process.pid, name))
+        sent.push({ namespace: record.namespace, pod: record.pod, container, pid: process.pid });
+    }
+  }
+  if (sent.length === 0) throw new Error(`no process of Pod "${target.pod}" runs here`);
+  return sent;
+}
