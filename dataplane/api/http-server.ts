@@ -22,6 +22,8 @@ export interface ApiServerOptions {
   metrics: HttpMetrics;
   /** `http(s)://host[:port]` for clients that send no usable Host header. */
   fallbackOrigin: string;
+  /** Further pages, by path. */
+  pages?: Readonly<Record<string, () => Promise<{ type: string; body: string }>>>;
 }
 
 export interface ApiServer {
@@ -75,6 +77,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         trace: parseTraceparent(single(request.headers.traceparent)),
       }),
   });
+  for (const [path, page] of Object.entries(options.pages ?? {}))
+    app.get(path, async (_request, reply) => {
+      const { type, body } = await page();
+      return reply.type(type).send(body);
+    });
   app.setErrorHandler((thrown, request, reply) => {
     const error = toChatError(thrown as FastifyError);
     const { status, headers, body, ours } = failureOf(error);

@@ -24,8 +24,8 @@ interface Keys {
 export interface DevWorkspaces {
   entries: WorkspaceEntry[];
   sessionKey: string;
-  /** A token of the user with that name, valid for `days`. Rejects for an unknown workspace. */
-  token(workspace: string, user: string, days?: number): Promise<string>;
+  /** A token of the user with that name. Default: a member's, for 30 days. Rejects for an unknown workspace. */
+  token(workspace: string, user: string, options?: { roles?: string[]; days?: number }): Promise<string>;
 }
 
 /** Reads the keys in `dir`, or makes them there, readable by the owner only. */
@@ -46,11 +46,11 @@ export function devWorkspaces(dir: string, postsPerSecond = 1000): DevWorkspaces
         generation: 1,
       };
     }),
-    async token(workspace, user, days = 30) {
+    async token(workspace, user, { roles = ['member'], days = 30 } = {}) {
       const found = WORKSPACES.find(({ name }) => name === workspace);
       if (found === undefined) throw new RangeError(`no workspace ${workspace}: there are acme and globex`);
       const expires = Math.floor(Date.now() / 1000) + days * 86_400;
-      const claims = { workspace: found.id, user: devUserId(found.id, user), name: user, expires };
+      const claims = { workspace: found.id, user: devUserId(found.id, user), roles, name: user, expires };
       return mintToken(keys.workspaces[workspace]!, claims);
     },
   };

@@ -1,0 +1,30 @@
+/** The dev role, stage 1: every role in one process over SQLite, for development and small teams. */
+import { join, relative } from 'node:path';
+import { type Config, integer, type Settings, text } from '../../cells/contract/process/config.ts';
+import type { RunningRole } from '../../cells/contract/process/lifecycle.ts';
+import type { Logger } from '../../cells/contract/process/log.ts';
+import { startStageOne } from './stage-one.ts';
+import { welcome } from './welcome.ts';
+
+export const settings = {
+  logLevel: text('LOG_LEVEL', 'Lowest level that is logged: trace, debug, info, warn, error, fatal.', 'warn'),
+  host: text('HOST', 'Address to listen on. Tokens travel in the clear: keep it a loopback address.', '127.0.0.1'),
+  port: integer('PORT', 'Port of the Web API and the WebSockets; 0 takes a free one.', { min: 0, max: 65_535 }, '8080'),
+  dir: text('DEV_DIR', 'Directory of the keys and the database.', '.local/dev'),
+  storeUrl: text('STORE_URL', 'sqlite:/path or mysql://…; empty for SQLite in the directory.', ''),
+} as const satisfies Settings;
+
+export async function run(config: Config<typeof settings>, log: Logger): Promise<RunningRole> {
+  const { dir, host, port } = config;
+  const stage = await startStageOne({
+    dir,
+    host,
+    port,
+    storeUrl: config.storeUrl || `sqlite:${join(dir, 'chatcells.db')}`,
+    log,
+  });
+  const [ada, bob] = [await stage.workspaces.token('acme', 'ada'), await stage.workspaces.token('acme', 'bob')];
+  const command = `node ${relative('.', process.argv[1] ?? 'main.ts')}`;
+  process.stdout.write(welcome({ url: stage.url, dir, command, ada, bob }));
+  return stage;
+}
