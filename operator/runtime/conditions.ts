@@ -37,11 +37,14 @@ export function stampConditions(
     .sort((a, b) => a.type.localeCompare(b.type));
 }
 
-/** Conditions whose status or reason is new: what Events are written of. */
+/**
+ * Conditions worth an Event: what changed its status or reason, and what is True for the first time. A condition that
+ * begins as False tells nothing.
+ */
 export function transitions(live: readonly Condition[] | undefined, wanted: readonly Condition[]): Condition[] {
   return wanted.filter((c) => {
     const before = live?.find((l) => l.type === c.type);
-    return before?.status !== c.status || before.reason !== c.reason;
+    return before ? before.status !== c.status || before.reason !== c.reason : c.status === 'True';
   });
 }
 

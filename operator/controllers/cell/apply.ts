@@ -61,9 +61,11 @@ export async function applyStatus(applier: CellApplier, cell: Cell, part: CellPa
     { fieldManager: MANAGER, subresource: 'status' },
   );
   for (const c of transitions(cell.status?.conditions, conditions)) {
-    const bad = c.status === (c.type === 'Ready' ? 'False' : 'True') && c.type !== 'Progressing';
+    // Progressing and Degraded say the same as Ready in other words, but for a deletion that waits.
+    if (c.type !== 'Ready' && c.reason !== 'DeletionWaits') continue;
+    const type = c.status === 'False' || c.reason === 'DeletionWaits' ? 'Warning' : 'Normal';
     await applier.events.record(cell, {
-      type: bad ? 'Warning' : 'Normal',
+      type,
       reason: c.reason,
       action: c.type,
       note: `${c.type} is ${c.status}: ${c.message}`,

@@ -7,10 +7,13 @@ import type { Cell } from '../../../crds/index.ts';
 import { PORTS } from './names.ts';
 
 const CLUSTER = 'chatcells-controlplane';
+/** Of one edge; the cells' own capacity is kept by the weights. */
+const MAX_CONNECTIONS = 100_000;
 
 /** The file, as JSON, which is YAML too. Keys are in a fixed order. */
 export function envoyBootstrap(xdsAddresses: readonly string[]): string {
-  const adsSource = { resource_api_version: 'V3', ads: {} };
+  // No timeout: an edge without its first configuration must not call itself ready.
+  const adsSource = { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' };
   const bootstrap = {
     dynamic_resources: {
       ads_config: {
@@ -23,8 +26,17 @@ export function envoyBootstrap(xdsAddresses: readonly string[]): string {
       lds_config: adsSource,
     },
     static_resources: { clusters: [controlplaneCluster(xdsAddresses)] },
-    layered_runtime: {
-      layers: [{ name: 'static', static_layer: { 'overload.global_downstream_max_connections': 50_000 } }],
+    overload_manager: {
+      resource_monitors: [
+        {
+          name: 'envoy.resource_monitors.global_downstream_max_connections',
+          typed_config: {
+            '@type':
+              'type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig',
+            max_active_downstream_connections: MAX_CONNECTIONS,
+          },
+        },
+      ],
     },
   };
   return `${JSON.stringify(bootstrap, null, 2)}\n`;

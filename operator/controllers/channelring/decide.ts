@@ -93,7 +93,7 @@ function conditionsOf(observed: ObservedRing): NewCondition[] {
               'Degraded',
               false,
               'AsExpected',
-              'Every Cell that the ring lists exists, and every slot has an owner.',
+              'Every Cell that the ring lists exists, and no slot is known to be without an owner.',
             );
   return [degraded, ...progress(observed)];
 }

@@ -194,19 +194,16 @@ function finish(input: DrainInput, weight: number, nowMs: number): DrainDecision
   const reason = undrained ? 'Undrained' : 'TargetReached';
   return {
     ...rest(input, { weight, phase: 'None', retryMs: undefined }),
-    drain: { ...(before?.startedAt ? { startedAt: before.startedAt } : {}), phase: 'None', finishedAt: iso(nowMs) },
+    drain: { ...timesOf(before), phase: 'None', finishedAt: iso(nowMs) },
     events: [normal(reason, `The weight is ${weight} %.`)],
   };
 }
 
 function rest(input: DrainInput, at: { weight: number; phase: 'None'; retryMs: number | undefined }): DrainDecision {
-  const before = input.status.drain;
-  const { startedAt, finishedAt } = before ?? {};
-  const times = { ...(startedAt ? { startedAt } : {}), ...(finishedAt ? { finishedAt } : {}) };
   const partial = input.intent.targetWeight !== undefined;
   return {
     weight: at.weight,
-    drain: { ...times, phase: at.phase },
+    drain: { ...timesOf(input.status.drain), phase: at.phase },
     events: [],
     retryMs: at.retryMs,
     conditions: [
@@ -218,6 +215,13 @@ function rest(input: DrainInput, at: { weight: number; phase: 'None'; retryMs: n
     ],
   };
 }
+
+/** The times of the last drain; its last step still counts for the pace of the next. */
+const timesOf = ({ startedAt, lastStepAt, finishedAt }: DrainStatus = {}): DrainStatus => ({
+  ...(startedAt ? { startedAt } : {}),
+  ...(lastStepAt ? { lastStepAt } : {}),
+  ...(finishedAt ? { finishedAt } : {}),
+});
 
 interface Going {
   step: Step;

@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type DrainDecision, type DrainInput, decideDrain, type OtherCell } from './decide.ts';
+
+const T0 = Date.UTC(2026, 0, 1);
+const STEP_MS = 2000;
+
+const room = (name: string, changes: Partial<OtherCell> = {}): OtherCell => ({
+  name,
+  weight: 100,
+  ready: true,
+  capacity: 5000,
+  sockets: 100,
+  ...changes,
+});
+
+function input(
+  changes: Omit<Partial<DrainInput>, 'intent'> & { intent?: Partial<DrainInput['intent']> } = {},
+): DrainInput {
+  const { intent, ...rest } = changes;
+  return {
+    name: 'cell-b',
+    deleting: false,
+    ready: true,
+    normalWeight: 100,
+    status: { weight: 100, drain: { phase: 'None' } },
+    live: { sockets: 1000, slots: 5000, errorRate: 0 },
+    others: [room('cell-a'), room('cell-c')],
+    ...rest,
+    intent: {
+      targetWeight: 0,
+      stepPercent: 1,
+      stepIntervalMs: STEP_MS,
+      maxErrorRate: 0.01,
+      reason: undefined,
+      force: false,
+      ...intent,
+    },
+  };
+}
+const status = (d: DrainDecision): DrainInput['status'] => ({ weight: d.weight, drain: d.drain });
+const conditionOf = (d: DrainDecision, type: string) => d.conditions.find((c) => c.type === type);
+
+/** Lets the state machine run alone, `ms` at a time, as the controller would. */
+function runUntil(
+  start: DrainInput,
+  done: (d: DrainDecision) => boolean,
+  limit = 1000,
+): { steps: number[]; last: DrainDecision; ms: number } {
+  let current = start;
+  let nowMs = T0;
+  const steps: number[] = [];
+  for (let i = 0; i < limit; i++) {
+    const decision = decideDrain(current, nowMs);
+    if (decision.weight !== current.status.weight) steps.push(decision.weight);
+    if (done(decision)) return { steps, last: decision, ms: nowMs - T0 };
+    nowMs += Math.max(1, decision.retryMs ?? 60_000);
+    current = { ...current, status: status(decision) };
+  }
+  throw new Error(`not done; weights ${steps.join(' ')}`);
+}
+
+test('a new Cell takes its normal weight at once', () => {
+  const d = decideDrain(input({ status: {}, intent: { targetWeight: undefined } }), T0);
+  assert.equal(d.weight, 100);
+  assert.equal(d.drain.phase, 'None');
+});
+
+test('a drain goes 1 % a step, records where it came from, and waits for sockets and slots at 0', () => {
+  const { steps, last, ms } = runUntil(input(), (d) => d.weight === 0);
+  assert.deepEqual(
+    steps,
+    Array.from({ length: 100 }, (_, i) => 99 - i),
+  );
+  assert.equal(ms, 99 * STEP_MS);
+  assert.equal(last.drain.fromWeight, 100);
+  assert.equal(last.drain.startedAt, new Date(T0).toISOString());
+  const waiting = decideDrain(input({ status: status(last), live: { sockets: 3, slots: 0, errorRate: 0 } }), T0 + 1e6);
+  assert.equal(waiting.drain.phase, 'Draining');
+  assert.match(waiting.drain.blocker ?? '', /sockets still have to leave/);
+  const done = decideDrain(input({ status: status(waiting), live: { sockets: 0, slots: 0, errorRate: 0 } }), T0 + 2e6);
+  assert.equal(done.drain.phase, 'Drained');
+  assert.equal(conditionOf(done, 'Drained')?.status, 'True');
+  assert.equal(done.drain.blocker, undefined);
+  assert.deepEqual(
+    done.events.map((e) => e.reason),
+    ['Drained'],
+  );
+  const again = decideDrain(input({ status: status(done), live: { sockets: 0, slots: 0, errorRate: 0 } }), T0 + 3e6);
+  assert.deepEqual([again.drain, again.events], [done.drain, []]);
+});
+
+test('an undrain starts at 1 % and ends at the normal weight', () => {
+  const drained = { weight: 0, drain: { phase: 'Drained' as const, fromWeight: 100 } };
+  const { steps, last } = runUntil(
+    input({ status: drained, intent: { targetWeight: undefined, stepPercent: 10 } }),
+    (d) => d.weight === 100,
+  );
+  assert.deepEqual(steps, [1, 11, 21, 31, 41, 51, 61, 71, 81, 91, 100]);
+  assert.equal(last.drain.phase, 'Undraining');
+  const done = decideDrain(input({ status: status(last), intent: { targetWeight: undefined } }), T0 + 1e6);
+  assert.equal(done.drain.phase, 'None');
+  assert.deepEqual(
+    done.events.map((e) => e.reason),
+    ['Undrained'],
+  );
+});
+
+test('a step does not come before its interval, also after a restart and a clock that went back', () => {
+  const first = decideDrain(input(), T0);
+  assert.equal(first.weight, 99);
+  const early = decideDrain(input({ status: status(first) }), T0 + 500);
+  assert.deepEqual([early.weight, early.retryMs], [99, 1500]);
+  const back = decideDrain(input({ status: status(first) }), T0 - 3_600_000);
+  assert.deepEqual([back.weight, back.retryMs], [99, STEP_MS]);
+});
+
+test('no room blocks with the numbers, and room lets it go on from where it was', () => {
+  const full = input({ others: [room('cell-a', { sockets: 4900 }), room('cell-c', { ready: false })] });
+  const d = decideDrain(full, T0);
+  assert.equal(d.weight, 100);
+  assert.equal(d.drain.phase, 'Blocked');
+  const blocked = conditionOf(d, 'CapacityBlocked');
+  assert.deepEqual([blocked?.status, blocked?.reason], ['True', 'NoRoom']);
+  assert.match(blocked?.message ?? '', /room for 100 sockets, and about 1000 are to move/);
+  const freed = decideDrain(input({ status: status(d) }), T0 + STEP_MS);
+  assert.deepEqual([freed.weight, freed.drain.phase, freed.drain.fromWeight], [99, 'Draining', 100]);
+  assert.equal(decideDrain({ ...full, intent: { ...full.intent, force: true } }, T0).weight, 99);
+});
+
+test('a cell that itself takes no traffic, or whose sockets nobody knows, is no room', () => {
+  for (const other of [room('cell-a', { weight: 0 }), room('cell-a', { sockets: undefined })]) {
+    const d = decideDrain(input({ others: [other, room('cell-c', { ready: false })] }), T0);
+    assert.equal(conditionOf(d, 'CapacityBlocked')?.reason, 'NoRoom');
+  }
+});
+
+test('without live figures nothing moves, unless forced', () => {
+  assert.equal(conditionOf(decideDrain(input({ live: undefined }), T0), 'CapacityBlocked')?.reason, 'FiguresUnknown');
+  assert.equal(decideDrain(input({ live: undefined, intent: { force: true } }), T0).weight, 99);
+});
+
+test('the last cell that takes traffic never goes to 0, forced or not', () => {
+  const last = input({
+    status: { weight: 1, drain: { phase: 'Draining', fromWeight: 100 } },
+    others: [room('cell-a', { weight: 0 })],
+    intent: { force: true },
+  });
+  const d = decideDrain(last, T0);
+  assert.deepEqual([d.weight, conditionOf(d, 'CapacityBlocked')?.reason], [1, 'LastCell']);
+});
+
+test('errors over the budget take the last step back', () => {
+  const half = {
+    weight: 50,
+    drain: { phase: 'Draining' as const, fromWeight: 100, lastStepAt: new Date(T0 - STEP_MS).toISOString() },
+  };
+  const d = decideDrain(input({ status: half, live: { sockets: 10, slots: 10, errorRate: 0.2 } }), T0);
+  assert.deepEqual([d.weight, d.drain.phase], [51, 'Blocked']);
+  assert.equal(d.events[0]?.reason, 'ErrorBudget');
+  const soon = decideDrain(input({ status: status(d), live: { sockets: 10, slots: 10, errorRate: 0.2 } }), T0 + 100);
+  assert.equal(soon.weight, 51);
+});
+
+test('a partial drain rests at its target without emptying the cell', () => {
+  const { last } = runUntil(input({ intent: { targetWeight: 40, stepPercent: 30 } }), (d) => d.weight === 40);
+  const done = decideDrain(input({ status: status(last), intent: { targetWeight: 40 } }), T0 + 1e6);
+  assert.deepEqual(
+    [done.drain.phase, conditionOf(done, 'Draining')?.reason, done.retryMs],
+    ['None', 'TargetReached', undefined],
+  );
+});
+
+test('a Cell that is deleted drains, and an unready one is not undrained', () => {
+  assert.equal(decideDrain(input({ deleting: true, intent: { targetWeight: undefined } }), T0).weight, 99);
+  const d = decideDrain(
+    input({ ready: false, status: { weight: 0, drain: { phase: 'Drained' } }, intent: { targetWeight: undefined } }),
+    T0,
+  );
+  assert.deepEqual([d.weight, d.drain.phase, conditionOf(d, 'Draining')?.reason], [0, 'Blocked', 'NotReady']);
+});
+
+test('sockets that come back to a drained cell reopen the same drain', () => {
+  const drained = {
+    weight: 0,
+    drain: {
+      phase: 'Drained' as const,
+      fromWeight: 80,
+      startedAt: new Date(T0).toISOString(),
+      finishedAt: new Date(T0).toISOString(),
+    },
+  };
+  const d = decideDrain(input({ status: drained, live: { sockets: 1, slots: 0, errorRate: 0 } }), T0 + 5);
+  assert.deepEqual([d.drain.phase, d.drain.fromWeight, d.drain.finishedAt], ['Draining', 80, undefined]);
+  const silent = decideDrain(input({ status: drained, live: undefined }), T0 + 5);
+  assert.equal(silent.drain.phase, 'Drained');
+});
+
+// Three cells under any sequence of orders, failures and times.
+const order = fc.record({
+  cell: fc.nat({ max: 2 }),
+  targetWeight: fc.option(fc.integer({ min: 0, max: 100 }), { nil: undefined }),
+  stepPercent: fc.integer({ min: 1, max: 30 }),
+  force: fc.boolean(),
+  sockets: fc.option(fc.nat({ max: 6000 }), { nil: undefined }),
+  errorRate: fc.constantFrom(undefined, 0, 0.5),
+  ready: fc.boolean(),
+  afterMs: fc.integer({ min: -5000, max: 5000 }),
+});
+
+test('any orders: one step an interval, never all at zero, and the status alone carries on', () => {
+  fc.assert(
+    fc.property(fc.array(order, { maxLength: 120 }), (orders) => {
+      const names = ['cell-a', 'cell-b', 'cell-c'];
+      const inputs = names.map((name) => input({ name, intent: { targetWeight: undefined } }));
+      const lastStep = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+      let nowMs = T0;
+      for (const o of orders) {
+        nowMs += o.afterMs;
+        const before = inputs[o.cell]!;
+        const live = o.sockets === undefined ? undefined : { sockets: o.sockets, slots: 0, errorRate: o.errorRate };
+        const others = inputs
+          .filter((i) => i !== before)
+          .map((i) => room(i.name, { weight: i.status.weight ?? 0, ready: i.ready, sockets: i.live?.sockets }));
+        const { targetWeight, stepPercent, force } = o;
+        const next: DrainInput = {
+          ...before,
+          ready: o.ready,
+          live,
+          others,
+          intent: { ...before.intent, targetWeight, stepPercent, force },
+        };
+        const d = decideDrain(JSON.parse(JSON.stringify(next)) as DrainInput, nowMs); // what survives a restart
+        const delta = Math.abs(d.weight - (before.status.weight ?? 0));
+        assert.ok(delta <= stepPercent, `moved by ${delta}, allowed ${stepPercent}`);
+        if (delta > 0 && nowMs >= lastStep[o.cell]!) {
+          assert.ok(nowMs - lastStep[o.cell]! >= STEP_MS, 'a step before its interval');
+        }
+        if (delta > 0) lastStep[o.cell] = nowMs;
+        inputs[o.cell] = { ...next, status: status(d) };
+        const sum = inputs.reduce((s, i) => s + (i.status.weight ?? 0), 0);
+        assert.ok(sum > 0, 'the weights sum to zero');
+        assert.ok(d.weight >= 0 && d.weight <= 100);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('from any state, with room and no errors, the target is reached', () => {
+  const phase = fc.constantFrom('None', 'Draining', 'Drained', 'Undraining', 'Blocked');
+  fc.assert(
+    fc.property(
+      fc.nat({ max: 100 }),
+      phase,
+      fc.nat({ max: 100 }),
+      fc.integer({ min: 1, max: 40 }),
+      (weight, p, target, stepPercent) => {
+        const start = input({
+          status: { weight, drain: { phase: p as 'None', ...(weight % 2 ? { fromWeight: 100 } : {}) } },
+          live: { sockets: 0, slots: 0, errorRate: 0 },
+          intent: { targetWeight: target, stepPercent },
+        });
+        const end = target === 0 ? 'Drained' : 'None';
+        runUntil(start, (d) => d.weight === target && d.drain.phase === end);
+      },
+    ),
+  );
+});
