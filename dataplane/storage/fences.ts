@@ -18,11 +18,13 @@ export function raiseFences(dialect: Dialect, owner: string, fences: readonly Fe
   return insertOrRaise(dialect, what, ['ksid', 'ring'], 'epoch');
 }
 
-/** All rings' fences of the slots: few, and it keeps the key's leading column the only condition. */
+/** By the whole key, so that `lock` locks these rows and no gap between them, at any isolation level. */
 export function readFences(fences: readonly Fence[], lock = ''): Statement {
+  const byRing = Map.groupBy(fences, (f) => f.ring); // one ring, in practice
+  const conditions = [...byRing.values()].map((some) => `(ring = ? AND ksid IN (${placeholders(some.length)}))`);
   return {
-    sql: `SELECT ksid, ring, epoch, owner FROM slot_fence WHERE ksid IN (${placeholders(fences.length)})${lock}`,
-    params: fences.map((f) => slotStart(f.slot)),
+    sql: `SELECT ksid, ring, epoch, owner FROM slot_fence WHERE ${conditions.join(' OR ')}${lock}`,
+    params: [...byRing].flatMap(([ring, some]) => [ring, ...some.map((f) => slotStart(f.slot))]),
   };
 }
 
