@@ -16,7 +16,11 @@ export interface Envoy {
   close(): Promise<void>;
 }
 
-export async function startEnvoy(node: { id: string; cell: string; podIp: string }, xdsPort: number): Promise<Envoy> {
+export async function startEnvoy(
+  node: { id: string; cell: string; podIp: string },
+  xdsPort: number,
+  xdsIp = '127.0.0.1',
+): Promise<Envoy> {
   const dir = await mkdtemp(join(tmpdir(), 'envoy-'));
   const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
   const bootstrap = {
@@ -50,9 +54,7 @@ export async function startEnvoy(node: { id: string; cell: string; podIp: string
             cluster_name: 'chatcells-controlplane',
             endpoints: [
               {
-                lb_endpoints: [
-                  { endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: xdsPort } } } },
-                ],
+                lb_endpoints: [{ endpoint: { address: { socket_address: { address: xdsIp, port_value: xdsPort } } } }],
               },
             ],
           },
