@@ -58,7 +58,10 @@ export class Objects {
 
   async prepare(): Promise<void> {
     for (const file of readdirSync(join(root, 'crds')).filter((f) => f.endsWith('.yaml')))
-      await this.client.apply(parse(readFileSync(join(root, 'crds', file), 'utf8'), (_, v: unknown) => v ?? undefined) as Manifest, FIELD_MANAGER);
+      await this.client.apply(
+        parse(readFileSync(join(root, 'crds', file), 'utf8'), (_, v: unknown) => v ?? undefined) as Manifest,
+        FIELD_MANAGER,
+      );
     await this.client.apply(
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: this.#namespace } },
       FIELD_MANAGER,

@@ -47,7 +47,7 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
     rings: () => observed.rings.keys(),
     onTable: (table, movesStarted) => {
       metrics.ringEpoch.set({ ring: table.ring }, table.epoch);
-      rings.charge(table.ring, movesStarted);
+      rings.charge(table, movesStarted);
     },
     onChange: () => publisher.changed(),
   });

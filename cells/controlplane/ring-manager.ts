@@ -38,6 +38,8 @@ interface ManagedRing {
   budget: MoveBudget;
   /** When a listed member was first seen to be gone. */
   goneSince: Map<string, number>;
+  /** Members that are leaving, as of the last round. */
+  leaving: ReadonlySet<string>;
 }
 
 export class RingManager {
@@ -48,9 +50,13 @@ export class RingManager {
     this.#options = options;
   }
 
-  /** Handoffs of a ring that somebody started. */
-  charge(ring: string, started: number): void {
-    this.#managed.get(ring)?.budget.charge(started);
+  /** Handoffs that somebody started. Those of servers that leave have no part in the budget of rebalancing. */
+  charge(table: RingTable, started: readonly number[]): void {
+    const managed = this.#managed.get(table.ring);
+    if (managed === undefined) return;
+    const isLeaving = (slot: number): boolean =>
+      managed.leaving.has(table.members[table.owner[slot]!]?.incarnation ?? '');
+    managed.budget.charge(started.filter((slot) => !isLeaving(slot)).length);
   }
 
   /** One round over every ring with the rows of all processes. Rejects when the store fails. */
@@ -72,6 +78,7 @@ export class RingManager {
     const managed = this.#of(name, ring);
     const table = await this.#options.tables.refresh(name);
     const round = managed.membership.observe(rows, table, this.#cellsOf(ring), now, delayMs);
+    managed.leaving = new Set(round.members.flatMap((m) => (m.leaving ? [m.incarnation] : [])));
     if (round.verdict.withheld !== undefined) return;
     if (table === undefined && !round.complete) return;
     await this.#commit(name, ring, table ?? emptyTable(name), round, managed);
@@ -133,6 +140,7 @@ export class RingManager {
       }),
       budget: known?.budget ?? new MoveBudget(),
       goneSince: new Map<string, number>(),
+      leaving: new Set<string>(),
     };
     this.#managed.set(name, made);
     return made;

@@ -8,8 +8,8 @@ export interface TablesOptions {
   store: Pick<RingStore, 'readTable'>;
   /** Names of the rings that exist, `<namespace>/<name>`. */
   rings: () => Iterable<string>;
-  /** Called when a table is new or has a new epoch. `started` is the number of handoffs that began since the last one. */
-  onTable: (table: RingTable, started: number) => void;
+  /** Called when a table is new or has a new epoch, with the slots whose handoff began since the last one. */
+  onTable: (table: RingTable, started: readonly number[]) => void;
   /** Called when what `all` answers may have changed. */
   onChange: () => void;
 }
@@ -61,16 +61,16 @@ export class Tables {
     const before = this.#tables.get(table.ring);
     if (before && before.epoch >= table.epoch) return;
     this.#tables.set(table.ring, table);
-    this.#options.onTable(table, before ? startedMoves(before, table) : 0);
+    this.#options.onTable(table, before ? startedMoves(before, table) : []);
     this.#options.onChange();
   }
 }
 
-function startedMoves(before: RingTable, after: RingTable): number {
-  let started = 0;
+function startedMoves(before: RingTable, after: RingTable): number[] {
+  const started: number[] = [];
   for (let slot = 0; slot < SLOTS; slot++) {
     const target = after.target[slot]!;
-    if (target !== NONE && target !== before.target[slot]) started++;
+    if (target !== NONE && target !== before.target[slot]) started.push(slot);
   }
   return started;
 }

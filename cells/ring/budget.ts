@@ -10,6 +10,8 @@ export interface BudgetPolicy {
   batch: number;
 }
 
+/** Seconds' worth of moves that may start at once, and that may be owed. */
+const BURST_SECONDS = 10;
 /** Batches that may be under way at once, for rebalancing and for evacuation. */
 const REBALANCE_BATCHES = 4;
 const EVACUATE_BATCHES = 16;
@@ -35,9 +37,9 @@ export class MoveBudget {
   }
 
   #refill({ maxMovesPerMinute }: BudgetPolicy, now: number): void {
-    const cap = Math.max(1, maxMovesPerMinute / 6); // ten seconds' worth may go at once
+    const cap = Math.max(1, (maxMovesPerMinute / 60) * BURST_SECONDS);
     const earned = ((now - this.#at) * maxMovesPerMinute) / 60_000;
-    this.#tokens = this.#tokens === undefined ? cap : Math.min(cap, this.#tokens + earned);
+    this.#tokens = this.#tokens === undefined ? cap : Math.min(cap, Math.max(-cap, this.#tokens) + earned);
     this.#at = now;
   }
 }
