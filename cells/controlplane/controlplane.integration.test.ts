@@ -103,7 +103,7 @@ before(async () => {
   beating = setInterval(beat, 400);
   plane = startControlplane(env(), join(dir, 'plane.log'));
   await until(ready, 'the control plane is ready', 30_000);
-  envoy = await startEnvoy({ id: 'edge/cell-a/edge-1', cell: 'cell-a', podIp: EDGE.ip }, PLANE.xds, PLANE.ip);
+  envoy = await startEnvoy({ id: 'edge/cell-a/cell-a-edge-1', cell: 'cell-a', podIp: EDGE.ip }, PLANE.xds, PLANE.ip);
 });
 after(async () => {
   clearInterval(beating);
@@ -143,8 +143,14 @@ test('the debug figures', { skip }, async () => {
   assert.match(at.owner.pod, /^channel-\d$/);
   const bad = await fetch(`http://${PLANE.ip}:${PLANE.admin}/debug/v1/where?topic=nonsense`);
   assert.equal(bad.status, 400);
+  await objects.pod('cell-a', 'edge', EDGE.ip);
+  await objects.pod('cell-b', 'edge', '127.78.0.2');
+  await until(async () => {
+    const [figures] = await debug<{ unreachableEdges?: string[] }[]>('cells');
+    return figures?.unreachableEdges?.join() === 'cell-b-edge-1';
+  }, 'the edge that nobody has started is listed');
   const nodes = await debug<{ id: string; converged: boolean }[]>('nodes');
-  assert.ok(nodes.find((n) => n.id === 'edge/cell-a/edge-1')?.converged);
+  assert.ok(nodes.find((n) => n.id === 'edge/cell-a/cell-a-edge-1')?.converged);
 });
 
 test('a drain: weights reach the edge, the order the gateways, the slots leave', { skip }, async () => {
@@ -197,7 +203,7 @@ test('static stability: no API server, no control plane; then a control plane fr
   await control.ready;
   assert.equal((await control.workspace(workspaceId(77n)))?.displayName, 'Acme');
   await envoy.close();
-  envoy = await startEnvoy({ id: 'edge/cell-a/edge-1', cell: 'cell-a', podIp: EDGE.ip }, PLANE.xds, PLANE.ip);
+  envoy = await startEnvoy({ id: 'edge/cell-a/cell-a-edge-1', cell: 'cell-a', podIp: EDGE.ip }, PLANE.xds, PLANE.ip);
   await until(async () => (await get(EDGE.ip, EDGE.port, '/healthz')).status === 200, 'a new edge serves');
   assert.deepEqual([...(await api200(20))], [['cell-a', 20]]);
   assert.match(await readFile(join(dir, 'plane.log'), 'utf8'), /last good snapshot from disk/);

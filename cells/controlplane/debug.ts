@@ -1,5 +1,5 @@
 /** The live figures under /debug/v1 that chatctl and the operator read: JSON, never in status. */
-import { type Cell, type ChannelRing, LABELS } from '../../crds/index.ts';
+import type { Cell, ChannelRing } from '../../crds/index.ts';
 import { ChatError } from '../contract/errors.ts';
 import { idNumber } from '../contract/ids.ts';
 import type { Pod } from '../contract/kube/index.ts';
@@ -9,19 +9,27 @@ import { SLOTS, slotOf } from '../contract/slot.ts';
 import { sharesOf } from '../ring/shares.ts';
 import { weightInForce } from '../traffic/world.ts';
 import type { NodeStatus } from '../xds/server.ts';
+import { unreachableEdges } from './peers.ts';
 
 export interface DebugSources {
   cells: ReadonlyMap<string, Cell>;
   rings: ReadonlyMap<string, ChannelRing>;
   pods: ReadonlyMap<string, Pod>;
   nodes: () => NodeStatus[];
+  /** The nodes of all replicas; undefined when one does not answer. */
+  allNodes: () => Promise<NodeStatus[] | undefined>;
   /** Rows of processes that are alive. */
   alive: () => readonly Heartbeat[];
   table: (ring: string) => RingTable | undefined;
 }
 
 /** Answers a path of the admin port; undefined when it is none of these. Throws `not_found` and `invalid_arguments`. */
-export function debugRoute(url: URL, from: DebugSources): unknown {
+export function debugRoute(url: URL, from: DebugSources): Promise<unknown> | undefined {
+  const answer = answerOf(url, from);
+  return answer === undefined ? undefined : Promise.resolve(answer);
+}
+
+function answerOf(url: URL, from: DebugSources): unknown {
   const [, debug, version, what, ...rest] = url.pathname.split('/').map(decodeURIComponent);
   if (debug !== 'debug' || version !== 'v1') return undefined;
   if (what === 'nodes') return from.nodes();
@@ -32,14 +40,11 @@ export function debugRoute(url: URL, from: DebugSources): unknown {
   return undefined;
 }
 
-function cellFigures(from: DebugSources): object[] {
+async function cellFigures(from: DebugSources): Promise<object[]> {
   const rows = from.alive();
-  const slots = new Map<string, number>();
-  for (const ring of from.rings.keys()) {
-    const table = from.table(ring);
-    if (table) for (const m of sharesOf(table).members) slots.set(m.cell, (slots.get(m.cell) ?? 0) + m.slots);
-  }
-  const edges = from.nodes().filter((n) => n.role === 'edge');
+  const slots = slotsByCell(from);
+  const nodes = await from.allNodes();
+  const unreachable = nodes && { unreachableEdges: unreachableEdges(from.pods.values(), nodes) };
   return [...from.cells.values()].map(({ metadata: { name, namespace }, spec, status }) => {
     const mine = rows.filter((r) => r.cell === name);
     const gateways = mine.filter((r) => r.role === 'gateway');
@@ -55,13 +60,19 @@ function cellFigures(from: DebugSources): object[] {
       members: mine.filter((r) => r.role === 'channel').length,
       gateways: gateways.length,
       api: mine.filter((r) => r.role === 'api').length,
-      // Edges of this replica alone: another one may serve the rest.
-      edges: edges.filter((n) => n.cell === name).map((n) => ({ node: n.id, converged: n.converged })),
-      edgePods: [...from.pods.values()].filter(
-        (p) => p.metadata.labels?.[LABELS.component] === 'edge' && p.metadata.labels[LABELS.cell] === name,
-      ).length,
+      // Every edge has a part in every cell's weight.
+      ...unreachable,
     };
   });
+}
+
+function slotsByCell(from: DebugSources): Map<string, number> {
+  const slots = new Map<string, number>();
+  for (const ring of from.rings.keys()) {
+    const table = from.table(ring);
+    if (table) for (const m of sharesOf(table).members) slots.set(m.cell, (slots.get(m.cell) ?? 0) + m.slots);
+  }
+  return slots;
 }
 
 function ringFigures(ring: string, from: DebugSources): object {

@@ -16,6 +16,7 @@ import { debugRoute } from './debug.ts';
 import { watchKube } from './kube-watch.ts';
 import { Loop } from './loop.ts';
 import { createMetrics } from './metrics.ts';
+import { allNodes } from './peers.ts';
 import { Processes } from './processes.ts';
 import { Publisher } from './publisher.ts';
 import { RingManager } from './ring-manager.ts';
@@ -95,15 +96,18 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
     port: config.adminPort,
     registry,
     notReady: () => (publisher.ready ? [] : ['a first snapshot: the API server and the store']),
-    route: (url) => {
-      const answer = debugRoute(url, {
+    route: (url) =>
+      debugRoute(url, {
         ...{ cells: observed.cells, rings: observed.rings, pods: observed.pods },
         nodes: () => server.nodes(),
+        allNodes: () =>
+          allNodes({
+            ...{ pods: observed.pods, self: config.podName, adminPort: config.adminPort },
+            ownNodes: () => server.nodes(),
+          }),
         alive: () => processes.alive(),
         table: (ring) => tables.get(ring),
-      });
-      return answer === undefined ? undefined : Promise.resolve(answer);
-    },
+      }),
   });
   started.defer(() => admin.close());
   hooks.changed = () => publisher.changed();

@@ -27,6 +27,8 @@ export interface NodeStatus extends NodeInfo {
   connectedSeconds: number;
   version: string;
   converged: boolean;
+  /** How long it has not been so; 0 when it is. */
+  behindSeconds: number;
   types: { type: string; resources: number; acks: number; nacks: number; inFlight: boolean; lastError?: string }[];
 }
 
@@ -45,6 +47,7 @@ interface Connection {
   session: Session;
   stream: Stream;
   since: number;
+  behindSince: number | undefined;
 }
 
 const SERVER_OPTIONS = {
@@ -84,11 +87,12 @@ export class AdsServer {
 
   nodes(): NodeStatus[] {
     const now = this.#options.clock.monotonicMs();
-    return [...this.#connections].map(({ node, session, since }) => ({
+    return [...this.#connections].map(({ node, session, since, behindSince }) => ({
       ...node,
       connectedSeconds: Math.round((now - since) / 1000),
       version: session.version,
-      converged: session.converged,
+      converged: behindSince === undefined,
+      behindSeconds: behindSince === undefined ? 0 : (now - behindSince) / 1000,
       types: [...session.types].map(([type, view]) => ({
         type: shortType(type),
         resources: view.acked.size,
@@ -118,10 +122,17 @@ export class AdsServer {
     });
   }
 
-  #push({ node, session, stream }: Connection): void {
+  #push(connection: Connection): void {
+    const { node, session, stream } = connection;
     const next = this.#options.source.snapshotFor(node);
     if (next === undefined || next.version === session.version) return;
     for (const response of session.setSnapshot(next)) stream.write(response);
+    this.#note(connection);
+  }
+
+  #note(connection: Connection): void {
+    if (connection.session.converged) connection.behindSince = undefined;
+    else connection.behindSince ??= this.#options.clock.monotonicMs();
   }
 
   #accept(stream: Stream): void {
@@ -157,7 +168,8 @@ export class AdsServer {
       podIp: structText(node.metadata, 'pod_ip'),
     };
     const session = new Session();
-    const connection = { node: info, session, stream, since: this.#options.clock.monotonicMs() };
+    const now = this.#options.clock.monotonicMs();
+    const connection: Connection = { node: info, session, stream, since: now, behindSince: now };
     this.#connections.add(connection);
     this.#options.log.info({ node: info.id, role: info.role, cell: info.cell }, 'xds node joined');
     return connection;
@@ -171,5 +183,6 @@ export class AdsServer {
       this.#options.log.error({ node: node.id, type: shortType(request.type_url), nack: answered.error }, 'xds NACK');
     this.#options.onAnswer?.(node, request.type_url, answered);
     for (const response of responses) stream.write(response);
+    this.#note(connection);
   }
 }
