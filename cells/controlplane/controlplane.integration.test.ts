@@ -12,8 +12,16 @@ import { ringTables, SqlRingStore } from '../contract/ring-store-sql.ts';
 import { openDatabase } from '../contract/sql/open-database.ts';
 import { systemClock, systemRandom } from '../contract/system-clock.ts';
 import { CLIENT_PORT } from '../traffic/world.ts';
-import { type EchoServer, type Envoy, get, haveEnvoy, startEcho, startEnvoy, until } from '../xds/envoy.testing.ts';
-import { type Child, haveApiServer, Objects, startApiServer, startControlplane } from './controlplane.testing.ts';
+import {
+  type EchoServer,
+  type Envoy,
+  get,
+  haveEnvoy,
+  startEcho,
+  startEnvoy,
+  until,
+} from '../xds/envoy/envoy.test-support.ts';
+import { type Child, haveApiServer, Objects, startApiServer, startControlplane } from './controlplane.test-support.ts';
 
 const NS = 'demo';
 const RING = `${NS}/main`;

@@ -1,9 +1,9 @@
 /** What the edges of one cell are to have, but for the listener, which each has on its own address. Pure. */
 import { hasCode } from '../contract/errors.ts';
-import { clusters, endpoints } from '../traffic/clusters.ts';
-import { listener } from '../traffic/listener.ts';
-import { ROUTES, routes } from '../traffic/routes.ts';
 import type { EdgeWorld } from '../traffic/world.ts';
+import { clusters, endpoints } from '../xds/envoy/clusters.ts';
+import { listener } from '../xds/envoy/listener.ts';
+import { routes } from '../xds/envoy/routes.ts';
 import { assertConsistent, type Resource, type Snapshot, snapshot } from '../xds/snapshot.ts';
 import { ENVOY } from '../xds/types.ts';
 
@@ -53,5 +53,3 @@ export const edgeSnapshot = (config: EdgeConfig, ip: string): Snapshot =>
     [ENVOY.route]: [config.route],
     [ENVOY.listener]: [listener(ip, config.port)],
   });
-
-export { ROUTES };

@@ -1,6 +1,6 @@
 /** Encoding of Envoy's resources, and the parts that several of them share. */
-import { Codecs } from '../contract/ads/codec.ts';
-import { DESCRIPTORS } from '../xds/descriptors.generated.ts';
+import { Codecs } from '../../contract/ads/codec.ts';
+import { DESCRIPTORS } from '../descriptors.generated.ts';
 
 const codecs = new Codecs(DESCRIPTORS);
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Cell } from '../../crds/index.ts';
-import { assertConsistent, snapshot } from '../xds/snapshot.ts';
-import { ENVOY } from '../xds/types.ts';
+import type { Cell } from '../../../crds/index.ts';
+import { edgeWorld, type PodLike } from '../../traffic/world.ts';
+import { assertConsistent, snapshot } from '../snapshot.ts';
+import { ENVOY } from '../types.ts';
 import { clusters, endpoints } from './clusters.ts';
-import { decodeMessage, encodeMessage } from './envoy.ts';
 import { listener } from './listener.ts';
+import { decodeMessage, encodeMessage } from './messages.ts';
 import { routes } from './routes.ts';
-import { edgeWorld, type PodLike } from './world.ts';
 
 const cell = (name: string, weight?: number): Cell => ({
   apiVersion: 'chatcells.dev/v1alpha1',
@@ -45,27 +45,6 @@ const build = (cells: Cell[], podList: PodLike[], own = 'cell-a') => {
 };
 const versions = (s: ReturnType<typeof build>, type: string) =>
   Object.fromEntries([...s.types.get(type)!.values()].map((r) => [r.name, r.version]));
-
-test('pods: ready ones are healthy, deleted ones drain, others are left out', () => {
-  const world = edgeWorld(
-    [cell('cell-a')],
-    [
-      pod('cell-a', 'gateway', 2),
-      pod('cell-a', 'gateway', 3, { conditions: [{ type: 'Ready', status: 'False' }] }),
-      pod('cell-a', 'gateway', 4, { deleting: true, conditions: [{ type: 'Ready', status: 'False' }] }),
-      pod('cell-a', 'channel', 5),
-      pod('cell-z', 'gateway', 6),
-      pod('cell-a', 'api', 7, { phase: 'Failed' }),
-    ],
-  );
-  assert.deepEqual(
-    world.endpoints.map((e) => [e.pod, e.health]),
-    [
-      ['cell-a-gateway-2', 'HEALTHY'],
-      ['cell-a-gateway-4', 'DRAINING'],
-    ],
-  );
-});
 
 test('the snapshot is consistent, and the same whatever the order of what was observed', () => {
   const cells = [cell('cell-a'), cell('cell-b', 40), cell('cell-c')];

@@ -4,7 +4,7 @@ import { existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { KubeClient, loadKubeConfig, type Manifest } from '../contract/kube/index.ts';
-import { until } from '../xds/envoy.testing.ts';
+import { until } from '../xds/envoy/envoy.test-support.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 export const haveApiServer = existsSync(join(root, '.tools/bin/kube-apiserver'));
@@ -43,7 +43,7 @@ export async function startApiServer(dir: string): Promise<Child & { kubeconfig:
 export function startControlplane(env: Record<string, string>, logFile: string): Child {
   const out = openSync(logFile, 'a');
   const args = [join(root, 'main.ts'), 'controlplane'];
-  return child(spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', out, out] }));
+  return child(spawn(process.execPath, args, { env, stdio: ['ignore', out, out] }));
 }
 
 /** What the test puts into the namespace. */

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocketServer } from 'ws';
 
-export const ENVOY_BINARY = new URL('../../.tools/bin/envoy', import.meta.url).pathname;
+export const ENVOY_BINARY = new URL('../../../.tools/bin/envoy', import.meta.url).pathname;
 export const haveEnvoy = existsSync(ENVOY_BINARY);
 
 export interface Envoy {

@@ -1,10 +1,11 @@
 /** Envoy's routes: the only resource in which weights stand, so that a drain touches no listener. Pure. */
-import { type Resource, resource } from '../xds/snapshot.ts';
-import { ENVOY } from '../xds/types.ts';
+
+import { type CellTraffic, splitWeights } from '../../traffic/weights.ts';
+import type { EdgeWorld, EndpointRole } from '../../traffic/world.ts';
+import { type Resource, resource } from '../snapshot.ts';
+import { ENVOY } from '../types.ts';
 import { targetCluster } from './clusters.ts';
-import { encodeMessage, type Message, seconds, uint } from './envoy.ts';
-import { type CellTraffic, splitWeights } from './weights.ts';
-import type { EdgeWorld, EndpointRole } from './world.ts';
+import { encodeMessage, type Message, seconds, uint } from './messages.ts';
 
 export const ROUTES = 'edge';
 

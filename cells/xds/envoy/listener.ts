@@ -1,7 +1,7 @@
 /** The edge's one listener. It must not change while it serves: a changed listener kills its WebSockets. Pure. */
-import { type Resource, resource } from '../xds/snapshot.ts';
-import { ENVOY } from '../xds/types.ts';
-import { ADS, any, encodeMessage, type Message, seconds, uint } from './envoy.ts';
+import { type Resource, resource } from '../snapshot.ts';
+import { ENVOY } from '../types.ts';
+import { ADS, any, encodeMessage, type Message, seconds, uint } from './messages.ts';
 import { ROUTES } from './routes.ts';
 
 const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';

@@ -1,8 +1,9 @@
 /** Envoy clusters and endpoints of the cells. Pure; nothing here depends on weights. */
-import { type Resource, resource } from '../xds/snapshot.ts';
-import { ENVOY } from '../xds/types.ts';
-import { ADS, any, encodeMessage, type Message, seconds, uint } from './envoy.ts';
-import { CLIENT_PORT, type EdgeCell, type EdgeWorld, type EndpointRole } from './world.ts';
+
+import { CLIENT_PORT, type EdgeCell, type EdgeWorld, type EndpointRole } from '../../traffic/world.ts';
+import { type Resource, resource } from '../snapshot.ts';
+import { ENVOY } from '../types.ts';
+import { ADS, any, encodeMessage, type Message, seconds, uint } from './messages.ts';
 
 export const ROLES: readonly EndpointRole[] = ['api', 'gateway'];
 
