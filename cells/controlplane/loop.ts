@@ -5,17 +5,23 @@ export class Loop {
   readonly #clock: Clock;
   readonly #periodMs: number;
   readonly #task: () => Promise<void>;
-  readonly #onError: (e: unknown) => void;
+  readonly #onFailure: (e: unknown, inARow: number) => void;
+  #failures = 0;
   #timer: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
   #closed = false;
 
   /** Starts at once. Rounds begin `periodMs` apart, or as soon as a longer one ends. */
-  constructor(clock: Clock, periodMs: number, task: () => Promise<void>, onError: (e: unknown) => void) {
+  constructor(
+    clock: Clock,
+    periodMs: number,
+    task: () => Promise<void>,
+    onFailure: (e: unknown, inARow: number) => void,
+  ) {
     this.#clock = clock;
     this.#periodMs = periodMs;
     this.#task = task;
-    this.#onError = onError;
+    this.#onFailure = onFailure;
     this.#round();
   }
 
@@ -29,7 +35,12 @@ export class Loop {
   #round(): void {
     const startedAt = this.#clock.monotonicMs();
     this.#running = this.#task()
-      .catch((e: unknown) => this.#onError(e))
+      .then(
+        () => {
+          this.#failures = 0;
+        },
+        (e: unknown) => this.#onFailure(e, ++this.#failures),
+      )
       .then(() => {
         if (this.#closed) return;
         const rest = Math.max(0, this.#periodMs - (this.#clock.monotonicMs() - startedAt));

@@ -116,9 +116,10 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
     publisher.goLive();
   });
 
-  const failed = (what: string) => (err: unknown) => {
+  const failed = (what: string) => (err: unknown, inARow: number) => {
     metrics.storeErrors.inc();
-    log.warn({ err }, `${what} failed: trying again`);
+    // One outage is one line: the metric counts the rest.
+    log[inARow === 1 ? 'warn' : 'debug']({ err }, `${what} failed: trying again`);
   };
   const pollLoop = new Loop(clock, config.tablePollMs, () => tables.poll(), failed('reading the slot tables'));
   started.defer(() => pollLoop.close());
