@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
-import { connectControl } from '../contract/ads/index.ts';
+import { type ConnectControlOptions, connectControl } from '../contract/ads/index.ts';
 import type { ControlSource } from '../contract/control.ts';
 import { workspaceId } from '../contract/ids.ts';
 import type { Heartbeat } from '../contract/ring-store.ts';
 import { ringTables, SqlRingStore } from '../contract/ring-store-sql.ts';
+import { nextTable } from '../contract/ring-table.ts';
 import { openDatabase } from '../contract/sql/open-database.ts';
 import { systemClock, systemRandom } from '../contract/system-clock.ts';
 import { CLIENT_PORT } from '../traffic/world.ts';
@@ -59,12 +61,12 @@ const api200 = async (n: number): Promise<Map<string, number>> => {
   }
   return counts;
 };
-function connect(stateDir?: string): ControlSource {
+function connect(change: Partial<ConnectControlOptions> = {}): ControlSource {
   const control = connectControl({
     addresses: [`${PLANE.ip}:${PLANE.xds}`],
     node: { id: `gateway-${controls.length}`, role: 'gateway', cell: 'cell-a', zone: 'zone-a' },
     ...{ clock: systemClock, random: systemRandom, log, backoff: { baseMs: 50, maxMs: 200 } },
-    ...(stateDir ? { stateDir } : {}),
+    ...change,
   });
   controls.push(control);
   return control;
@@ -161,6 +163,32 @@ test('the debug figures', { skip }, async () => {
   assert.ok(nodes.find((n) => n.id === 'edge/cell-a/cell-a-edge-1')?.converged);
 });
 
+test('a replica that falls behind its peers sends its nodes to them', { skip }, async () => {
+  const lagging = '127.78.9.2';
+  await objects.pod('none', 'controlplane', PLANE.ip);
+  // Its store stays as it is now: the other one's table will move on.
+  const old = new DatabaseSync(join(dir, 'store.db'));
+  old.exec(`VACUUM INTO '${dir}/old.db'`);
+  old.close();
+  const own = { POD_IP: lagging, POD_NAME: 'lagging', STATE_DIR: '', STORE_URL: `sqlite:${dir}/old.db` };
+  const second = startControlplane({ ...env(), ...own }, join(dir, 'lagging.log'));
+  await until(async () => (await get(lagging, PLANE.admin, '/readyz')).status === 200, 'it is ready', 20_000);
+  const control = connect({ addresses: [`${lagging}:${PLANE.xds}`, `${PLANE.ip}:${PLANE.xds}`] });
+  await control.ready;
+  const epoch = (): Promise<{ epoch: number }> => debug(`rings/${RING}`);
+  const before = await epoch();
+  const table = await store.readTable(RING);
+  assert.ok(table && table.epoch === before.epoch);
+  const moved = nextTable(table);
+  moved.owner[9] = table.standby[9]!;
+  moved.standby[9] = table.owner[9]!;
+  moved.slotEpoch[9] = moved.epoch;
+  assert.ok(await store.compareAndSetTable(moved));
+  await until(() => (control.route(RING, 9)?.epoch ?? 0) >= moved.epoch, 'the node has gone over and knows');
+  assert.match(await readFile(join(dir, 'lagging.log'), 'utf8'), /behind the other replicas/);
+  await second.kill('SIGKILL');
+});
+
 test('a drain: weights reach the edge, the order the gateways, the slots leave', { skip }, async () => {
   const control = connect();
   await control.ready;
@@ -183,7 +211,11 @@ test('a drain: weights reach the edge, the order the gateways, the slots leave',
   );
 });
 
-test('a Pod that is no longer Ready gets nothing', { skip }, async () => {
+test('a Pod that is no longer Ready gets nothing', { skip }, async (context) => {
+  const { body } = await get(PLANE.ip, PLANE.admin, '/metrics');
+  for (const line of body.split('\n'))
+    if (/^(process_resident_memory_bytes|process_cpu_seconds_total|ring_|xds_|snapshot_)/.test(line))
+      context.diagnostic(line);
   await objects.status('v1', 'Pod', 'cell-b-api-1', { conditions: [{ type: 'Ready', status: 'False' }] });
   await objects.status(OURS, 'Cell', 'cell-a', { weight: 100 });
   await until(async () => (await api200(1)).has('cell-a'), 'cell-a serves');
@@ -193,7 +225,7 @@ test('a Pod that is no longer Ready gets nothing', { skip }, async () => {
 
 test('static stability: no API server, no control plane; then a control plane from its disk', { skip }, async () => {
   const stateDir = join(dir, 'gateway');
-  const first = connect(stateDir);
+  const first = connect({ stateDir });
   await first.ready;
   await first.workspace(workspaceId(77n));
   await first.close();
@@ -201,7 +233,7 @@ test('static stability: no API server, no control plane; then a control plane fr
   await plane.kill('SIGKILL');
   await api.kill();
   assert.deepEqual([...(await api200(20))], [['cell-a', 20]], 'traffic goes on');
-  const alone = connect(stateDir);
+  const alone = connect({ stateDir });
   await alone.ready;
   assert.ok(alone.route(RING, 100)?.owner, 'a gateway starts from its own disk');
 

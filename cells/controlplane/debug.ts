@@ -10,12 +10,14 @@ import { sharesOf } from '../ring/shares.ts';
 import { weightInForce } from '../traffic/world.ts';
 import type { NodeStatus } from '../xds/server.ts';
 import { unreachableEdges } from './peers.ts';
+import type { Position } from './staleness.ts';
 
 export interface DebugSources {
   cells: ReadonlyMap<string, Cell>;
   rings: ReadonlyMap<string, ChannelRing>;
   pods: ReadonlyMap<string, Pod>;
   nodes: () => NodeStatus[];
+  position: () => Position;
   /** The nodes of all replicas; undefined when one does not answer. */
   allNodes: () => Promise<NodeStatus[] | undefined>;
   /** Rows of processes that are alive. */
@@ -33,6 +35,7 @@ function answerOf(url: URL, from: DebugSources): unknown {
   const [, debug, version, what, ...rest] = url.pathname.split('/').map(decodeURIComponent);
   if (debug !== 'debug' || version !== 'v1') return undefined;
   if (what === 'nodes') return from.nodes();
+  if (what === 'position') return from.position();
   if (what === 'cells') return cellFigures(from);
   if (what === 'rings' && rest.length === 0) return [...from.rings.keys()].map((ring) => ringFigures(ring, from));
   if (what === 'rings' && rest.length === 2) return ringFigures(rest.join('/'), from);

@@ -16,14 +16,17 @@ import { debugRoute } from './debug.ts';
 import { watchKube } from './kube-watch.ts';
 import { Loop } from './loop.ts';
 import { createMetrics } from './metrics.ts';
-import { allNodes } from './peers.ts';
+import { Peers } from './peers.ts';
 import { Processes } from './processes.ts';
 import { Publisher } from './publisher.ts';
 import { RingManager } from './ring-manager.ts';
 import { type ControlplaneConfig, settings } from './settings.ts';
+import { type Position, Staleness } from './staleness.ts';
 import { Tables } from './tables.ts';
 
 export { settings };
+
+const PEER_PERIOD_MS = 1_000;
 
 export async function run(config: ControlplaneConfig, log: Logger): Promise<RunningRole> {
   await using started = new AsyncDisposableStack();
@@ -90,6 +93,11 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
   await server.start();
   started.defer(() => server.close());
 
+  const peers = new Peers({ pods: observed.pods, self: config.podName, adminPort: config.adminPort });
+  const position = (): Position => ({
+    epochs: Object.fromEntries((tables.all() ?? []).map((t) => [t.ring, t.epoch])),
+    cells: Object.fromEntries([...observed.cells].map(([key, c]) => [key, Number(c.metadata.resourceVersion)])),
+  });
   const processes = new Processes(config.ringPeriodMs);
   const admin = await startAdminServer({
     host: config.podIp,
@@ -100,11 +108,8 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
       debugRoute(url, {
         ...{ cells: observed.cells, rings: observed.rings, pods: observed.pods },
         nodes: () => server.nodes(),
-        allNodes: () =>
-          allNodes({
-            ...{ pods: observed.pods, self: config.podName, adminPort: config.adminPort },
-            ownNodes: () => server.nodes(),
-          }),
+        allNodes: () => peers.allNodes(server.nodes()),
+        position,
         alive: () => processes.alive(),
         table: (ring) => tables.get(ring),
       }),
@@ -128,8 +133,27 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
   const ringLoop = new Loop(clock, config.ringPeriodMs, round, failed('managing the rings'));
   started.defer(() => ringLoop.close());
 
+  const watch = watchPeers({ peers, position, server, log });
+  const peerLoop = new Loop(clock, PEER_PERIOD_MS, watch, failed('asking the other replicas'));
+  started.defer(() => peerLoop.close());
+
   const running = started.move();
   return { close: () => running.disposeAsync() };
+}
+
+/** One round: stops serving when this replica has fallen behind, and goes on when it has caught up. */
+function watchPeers(of: { peers: Peers; position: () => Position; server: AdsServer; log: Logger }) {
+  const staleness = new Staleness();
+  let stale = false;
+  return async (): Promise<void> => {
+    const theirs = await of.peers.ask<Position>('position');
+    const known = theirs.filter((p) => p !== undefined);
+    const now = staleness.observe(of.position(), known, clock.monotonicMs());
+    if (now === stale) return;
+    stale = now;
+    of.log.warn({ stale, own: of.position(), theirs: known }, stale ? 'behind the other replicas' : 'caught up');
+    of.server.pause(stale);
+  };
 }
 
 async function manage(of: { store: RingStore; processes: Processes; rings: RingManager }): Promise<void> {

@@ -1,4 +1,4 @@
-/** Edges are connected to any one replica: who has acknowledged what is known only by asking all of them. */
+/** The other replicas: edges are connected to any one, so who has acknowledged what is known only by asking all. */
 import { LABELS } from '../../crds/index.ts';
 import { type Pod, podReady } from '../contract/kube/index.ts';
 import type { NodeStatus } from '../xds/server.ts';
@@ -8,29 +8,43 @@ export interface PeerOptions {
   /** The own Pod's name. */
   self: string;
   adminPort: number;
-  ownNodes: () => NodeStatus[];
 }
 
 const TIMEOUT_MS = 500;
 
-/** The nodes of every Ready replica, the own ones first; undefined when one of them did not answer. */
-export async function allNodes(options: PeerOptions): Promise<NodeStatus[] | undefined> {
-  const peers = [...options.pods.values()].filter(
-    (p) =>
-      p.metadata.labels?.[LABELS.component] === 'controlplane' &&
-      p.metadata.name !== options.self &&
-      podReady(p) &&
-      p.status?.podIP !== undefined,
-  );
-  try {
-    const answers = peers.map(async (p): Promise<NodeStatus[]> => {
-      const url = `http://${p.status?.podIP}:${options.adminPort}/debug/v1/nodes`;
-      const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-      return (await response.json()) as NodeStatus[];
-    });
-    return [...options.ownNodes(), ...(await Promise.all(answers)).flat()];
-  } catch {
-    return undefined;
+export class Peers {
+  readonly #options: PeerOptions;
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+  }
+
+  /** Answers of the Ready replicas but this one to `/debug/v1/<what>`; undefined for one that did not answer. */
+  ask<T>(what: string): Promise<(T | undefined)[]> {
+    return Promise.all(
+      this.#addresses().map(async (address): Promise<T | undefined> => {
+        try {
+          const url = `http://${address}/debug/v1/${what}`;
+          const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+          return response.ok ? ((await response.json()) as T) : undefined;
+        } catch {
+          return undefined;
+        }
+      }),
+    );
+  }
+
+  /** The nodes of every Ready replica; undefined when one did not answer. */
+  async allNodes(own: readonly NodeStatus[]): Promise<NodeStatus[] | undefined> {
+    const theirs = await this.ask<NodeStatus[]>('nodes');
+    return theirs.includes(undefined) ? undefined : [...own, ...theirs.flatMap((nodes) => nodes ?? [])];
+  }
+
+  #addresses(): string[] {
+    const { pods, self, adminPort } = this.#options;
+    return [...pods.values()]
+      .filter((p) => p.metadata.labels?.[LABELS.component] === 'controlplane' && p.metadata.name !== self)
+      .flatMap((p) => (podReady(p) && p.status?.podIP ? [`${p.status.podIP}:${adminPort}`] : []));
   }
 }
 

@@ -63,6 +63,7 @@ export class AdsServer {
   readonly #server = new Server(SERVER_OPTIONS);
   readonly #connections = new Set<Connection>();
   #closed = false;
+  #paused = false;
   port = 0;
 
   constructor(options: AdsServerOptions) {
@@ -109,6 +110,12 @@ export class AdsServer {
     for (const connection of this.#connections) this.#push(connection);
   }
 
+  /** While paused it closes its streams and takes no new ones, so that nodes go to another replica. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    if (paused) for (const { stream } of this.#connections) stream.end();
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -136,6 +143,10 @@ export class AdsServer {
   }
 
   #accept(stream: Stream): void {
+    if (this.#paused) {
+      stream.end();
+      return;
+    }
     let connection: Connection | undefined;
     const end = (): void => {
       if (connection && this.#connections.delete(connection))

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Position, Staleness } from './staleness.ts';
+
+const at = (epoch: number, cell = 1): Position => ({ epochs: { r: epoch }, cells: { a: cell } });
+
+test('behind for three seconds, and not before', () => {
+  const s = new Staleness();
+  assert.equal(s.observe(at(5), [at(5), at(6)], 0), false);
+  assert.equal(s.observe(at(5), [at(9)], 2_900), false);
+  assert.equal(s.observe(at(5), [at(9)], 3_000), true);
+  assert.equal(s.observe(at(6), [at(9)], 3_100), false, 'what was missing has come: the time starts anew');
+  assert.equal(s.observe(at(6), [at(9)], 6_099), false);
+  assert.equal(s.observe(at(6), [], 6_100), true, 'it stays behind when the peers fall silent');
+  assert.equal(s.observe(at(9), [at(9)], 7_000), false);
+});
+
+test('one that follows its peers with a lag is not behind', () => {
+  const s = new Staleness();
+  for (let t = 0; t < 20; t++) assert.equal(s.observe(at(t), [at(t + 1)], t * 1000), false);
+});
+
+test('equally stale, ahead, alone, or ignorant of a thing: not behind', () => {
+  const s = new Staleness();
+  for (let t = 0; t < 5; t++) {
+    assert.equal(s.observe(at(5), [at(5), at(4)], t * 2000), false);
+    assert.equal(s.observe(at(5), [], t * 2000), false);
+    assert.equal(s.observe({ epochs: {}, cells: { a: 1 } }, [{ epochs: { r: 9 }, cells: { b: 7 } }], t * 2000), false);
+  }
+  assert.equal(s.observe(at(5, 1), [at(5, 2)], 50_000), false);
+  assert.equal(s.observe(at(5, 1), [at(5, 2)], 53_000), true, 'a newer Cell counts as well');
+});
