@@ -38,6 +38,8 @@ interface ManagedRing {
   budget: MoveBudget;
   /** When a listed member was first seen to be gone. */
   goneSince: Map<string, number>;
+  /** What was observed when last nothing was to be done: while it is the same, nothing is. */
+  settled: string;
   /** Members that are leaving, as of the last round. */
   leaving: ReadonlySet<string>;
 }
@@ -90,18 +92,24 @@ export class RingManager {
     ring: ChannelRing,
     table: RingTable,
     { members, verdict }: Round,
-    { budget, goneSince }: ManagedRing,
+    managed: ManagedRing,
   ): Promise<void> {
     const { store, tables, clock, log, onCommit } = this.#options;
     const now = clock.monotonicMs();
     const dead = gone(table, members, verdict.dead);
-    const planned = plan(table, members, overdue(dead, goneSince, now));
+    const late = overdue(dead, managed.goneSince, now);
+    const seen = JSON.stringify([table.epoch, members, [...dead], [...late]]);
+    if (seen === managed.settled) return;
+    const planned = plan(table, members, late);
     const handoff = ring.spec.handoff ?? {};
     const policy = { maxMovesPerMinute: ring.spec.maxMovesPerMinute ?? 4096, batch: handoff.batch ?? 256 };
     const inFlight = table.target.reduce((n, target) => (target === NONE ? n : n + 1), 0);
-    const moves = handoff.paused ? [] : budget.choose(planned.moves, inFlight, policy, now);
+    const moves = handoff.paused ? [] : managed.budget.choose(planned.moves, inFlight, policy, now);
     const next = commitPlan(table, planned, { moves, dead });
-    if (next === undefined) return;
+    if (next === undefined) {
+      if (planned.moves.length === 0) managed.settled = seen;
+      return;
+    }
     if (!(await store.compareAndSetTable(next))) return onCommit(name, 'conflict', []);
     log.info(
       {
@@ -141,6 +149,7 @@ export class RingManager {
       budget: known?.budget ?? new MoveBudget(),
       goneSince: new Map<string, number>(),
       leaving: new Set<string>(),
+      settled: '',
     };
     this.#managed.set(name, made);
     return made;
