@@ -157,6 +157,17 @@ test('weights change while requests run: none fails', options, async () => {
   assert.deepEqual(failures, []);
 });
 
+test('nobody to answer: 503 in the form of the Web API, and back at once when somebody is there', options, async () => {
+  const nobody = { ...world(100), endpoints: [] };
+  await publish(build(nobody, routes('cell-a', world(100))));
+  const answer = await get(EDGE.ip, EDGE.port, '/api/x', 'POST');
+  assert.equal(answer.status, 503);
+  assert.deepEqual(JSON.parse(answer.body), { ok: false, error: 'service_unavailable' });
+  assert.deepEqual(await get(EDGE.ip, EDGE.port, '/healthz'), { status: 200, body: 'ok\n' });
+  await publish(build(world(100)));
+  assert.deepEqual([...(await statuses(20))], [['cell-a', 20]]);
+});
+
 test('a NACK is recorded in Envoy’s words, the last good goes on, the next good clears it', options, async () => {
   await publish(build(world(100)));
   const zero = {

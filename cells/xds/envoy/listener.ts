@@ -7,6 +7,23 @@ import { ROUTES } from './routes.ts';
 const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 const ROUTER = 'envoy.extensions.filters.http.router.v3.Router';
 
+/** What the edge itself answers when nobody behind it does, in the form of the Web API: clients try again. */
+const LOCAL_REPLY: Message = {
+  mappers: [
+    {
+      filter: {
+        status_code_filter: {
+          comparison: { op: 'GE', value: { default_value: 500, runtime_key: 'edge.local_reply' } },
+        },
+      },
+      body_format_override: {
+        text_format_source: { inline_string: '{"ok":false,"error":"service_unavailable"}\n' },
+        content_type: 'application/json',
+      },
+    },
+  ],
+};
+
 const connectionManager: Message = {
   stat_prefix: 'edge',
   codec_type: 'AUTO',
@@ -20,6 +37,7 @@ const connectionManager: Message = {
   merge_slashes: true,
   path_with_escaped_slashes_action: 'REJECT_REQUEST',
   server_name: 'chatcells',
+  local_reply_config: LOCAL_REPLY,
   max_request_headers_kb: uint(32),
   request_headers_timeout: seconds(10),
   common_http_protocol_options: { max_headers_count: uint(100), idle_timeout: seconds(75) },
