@@ -10,6 +10,30 @@ const isEdgeUrls = (value: unknown): value is EdgeUrl[] =>
   Array.isArray(value) &&
   value.every((e: Partial<EdgeUrl>) => typeof e?.zone === 'string' && typeof e.url === 'string');
 
+export interface XdsAddress {
+  /** Empty when it is not told: an address for any zone, such as that of a Service. */
+  zone: string;
+  hostPort: string;
+}
+
+export function parseXdsAddresses(text: string): XdsAddress[] {
+  const addresses = text
+    .split(',')
+    .map((s) => s.trim())
+    .filter(Boolean)
+    .map((item) => {
+      const [, zone = '', hostPort = ''] = /^(?:([^=]*)=)?(.*)$/.exec(item) ?? [];
+      if (!/^\S+:\d+$/.test(hostPort)) throw new Error(`${item} is not host:port or zone=host:port`);
+      return { zone, hostPort };
+    });
+  if (addresses.length === 0) throw new Error('must name at least one address');
+  return addresses;
+}
+
+/** The own zone's first, since a process asks them in this order. */
+export const addressesFor = (addresses: readonly XdsAddress[], zone: string): string[] =>
+  [...addresses].sort((a, b) => Number(b.zone === zone) - Number(a.zone === zone)).map((a) => a.hostPort);
+
 const port = { min: 1, max: 65_535 };
 
 export const settings = {
@@ -24,7 +48,10 @@ export const settings = {
   runAsUser: text('RUN_AS_USER', 'User id of the dataplane; empty leaves it to the image.', ''),
   storeSecret: text('STORE_SECRET', 'Secret whose key `url` is the URL of the store.'),
   sessionSecret: text('SESSION_SECRET', 'Secret whose key `key` signs tickets and resume tokens.'),
-  xdsAddresses: list('XDS_ADDRESSES', 'host:port of the control-plane replicas, separated by commas.'),
+  xdsAddresses: {
+    ...list('XDS_ADDRESSES', 'host:port, or zone=host:port, of the control-plane replicas, separated by commas.'),
+    parse: parseXdsAddresses,
+  },
   edgeServiceType: text(
     'EDGE_SERVICE_TYPE',
     'Type of the Service of an edge: LoadBalancer, ClusterIP, NodePort, or None.',

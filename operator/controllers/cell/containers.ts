@@ -1,6 +1,6 @@
 /** The container of each component. */
 import type { Cell, ChannelRing } from '../../../crds/index.ts';
-import type { OperatorConfig } from '../../config.ts';
+import { addressesFor, type OperatorConfig } from '../../config.ts';
 import { envoyArgs } from './bootstrap.ts';
 import { type Component, edgeUrlsName, PORTS } from './names.ts';
 
@@ -107,7 +107,7 @@ function commonEnv(cell: Cell, component: Component, config: OperatorConfig): En
     env('CELL', cell.metadata.name),
     env('ZONE', cell.spec.zone),
     env('REGION', cell.spec.region),
-    env('XDS_ADDRESSES', config.xdsAddresses.join(',')),
+    env('XDS_ADDRESSES', addressesFor(config.xdsAddresses, cell.spec.zone).join(',')),
     secret('STORE_URL', config.storeSecret, 'url'),
     env('STATE_DIR', STATE_DIR),
     env('LOG_LEVEL', config.dataplaneLogLevel),

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Manifest } from '../../../cells/contract/kube/client.ts';
 import type { Cell, ChannelRing } from '../../../crds/index.ts';
 import { LABELS } from '../../../crds/index.ts';
-import type { EdgeUrl, OperatorConfig } from '../../config.ts';
+import { addressesFor, type EdgeUrl, type OperatorConfig } from '../../config.ts';
 import { envoyBootstrap } from './bootstrap.ts';
 import { dataplaneContainer, edgeContainer, GRACE_SECONDS } from './containers.ts';
 import {
@@ -60,7 +60,7 @@ const bootstrapMap = ({ cell, config }: WorkloadInput): Manifest => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
   metadata: ownedMeta(cell, workloadName(cell, 'edge'), 'edge'),
-  data: { 'bootstrap.json': envoyBootstrap(config.xdsAddresses) },
+  data: { 'bootstrap.json': envoyBootstrap(addressesFor(config.xdsAddresses, cell.spec.zone)) },
 });
 
 function services({ cell, config }: WorkloadInput, component: Component): Manifest[] {
@@ -152,6 +152,9 @@ function podSpec({ cell, ring, config }: WorkloadInput, component: Component): o
 /** Envoy reads its bootstrap once: another one needs new Pods. */
 function podAnnotations(input: WorkloadInput, component: Component): Record<string, string> {
   if (component !== 'edge') return { 'prometheus.io/scrape': 'true', 'prometheus.io/port': String(PORTS.admin) };
-  const checksum = createHash('sha256').update(envoyBootstrap(input.config.xdsAddresses)).digest('hex').slice(0, 16);
+  const checksum = createHash('sha256')
+    .update(envoyBootstrap(addressesFor(input.config.xdsAddresses, input.cell.spec.zone)))
+    .digest('hex')
+    .slice(0, 16);
   return { 'chatcells.dev/bootstrap': checksum };
 }

@@ -9,7 +9,7 @@
 import type { KubeClient } from '../../../cells/contract/kube/client.ts';
 import type { EventRecorder } from '../../../cells/contract/kube/events.ts';
 import { type ChannelRing, FINALIZER } from '../../../crds/index.ts';
-import type { LiveFigures } from '../../live-figures.ts';
+import type { LiveFigures, RingFigures } from '../../live-figures.ts';
 import { stampConditions, statusIsCurrent, transitions } from '../../runtime/conditions.ts';
 import { DONE, type Outcome, requeueAfter } from '../../runtime/controller.ts';
 import type { ControllerSpec } from '../../runtime/manager.ts';
@@ -58,9 +58,12 @@ async function gather({ world, figures }: RingDeps, key: string): Promise<Observ
     ring,
     cells: new Map(cells.map((c) => [c.metadata.name, { deleting: c.metadata.deletionTimestamp !== undefined }])),
     usedBy: users.map((w) => w.metadata.name).sort(),
-    figures: await figures.ring(namespace, name),
+    figures: withTable(await figures.ring(namespace, name)),
   };
 }
+
+/** A ring whose table is not made yet has epoch 0. */
+const withTable = (figures: RingFigures | undefined): RingFigures | undefined => (figures?.epoch ? figures : undefined);
 
 async function reconcile(deps: RingDeps, key: string): Promise<Outcome> {
   const observed = await gather(deps, key);

@@ -1,4 +1,6 @@
 /** What a ChannelRing's status says. Pure. */
+
+import { SLOTS } from '../../../cells/contract/slot.ts';
 import { ANNOTATIONS, type ChannelRing, type ChannelRingStatus, FINALIZER } from '../../../crds/index.ts';
 import type { RingFigures } from '../../live-figures.ts';
 import { condition, type NewCondition } from '../../runtime/conditions.ts';
@@ -42,15 +44,7 @@ function mirrored({ ring, figures }: ObservedRing): Omit<RingPart, 'conditions'>
     const { epoch, memberCount, movesInFlight, maxOverAverage, members } = before;
     return { epoch, memberCount, movesInFlight, maxOverAverage, members };
   }
-  const members = figures.members
-    .map(({ pod, cell, zone, slots, standbySlots }) => ({
-      pod,
-      ...(cell === undefined ? {} : { cell }),
-      ...(zone === undefined ? {} : { zone }),
-      slots: slots ?? 0,
-      standbySlots: standbySlots ?? 0,
-    }))
-    .sort((a, b) => a.pod.localeCompare(b.pod));
+  const members = byPod(figures);
   return {
     epoch: figures.epoch,
     memberCount: members.length,
@@ -58,6 +52,22 @@ function mirrored({ ring, figures }: ObservedRing): Omit<RingPart, 'conditions'>
     maxOverAverage: figures.maxOverAverage === undefined ? undefined : Number(figures.maxOverAverage).toFixed(3),
     members,
   };
+}
+
+/** One entry a Pod, as the list's key demands: a restarted channel server is two members for a while. */
+function byPod({ members }: RingFigures): NonNullable<ChannelRingStatus['members']> {
+  const pods = new Map<string, NonNullable<ChannelRingStatus['members']>[number]>();
+  for (const { pod, cell, zone, slots = 0, standbySlots = 0 } of members) {
+    const before = pods.get(pod);
+    pods.set(pod, {
+      pod,
+      ...(cell === undefined ? {} : { cell }),
+      ...(zone === undefined ? {} : { zone }),
+      slots: slots + (before?.slots ?? 0),
+      standbySlots: standbySlots + (before?.standbySlots ?? 0),
+    });
+  }
+  return [...pods.values()].sort((a, b) => a.pod.localeCompare(b.pod));
 }
 
 function conditionsOf(observed: ObservedRing): NewCondition[] {
@@ -99,7 +109,7 @@ function conditionsOf(observed: ObservedRing): NewCondition[] {
 }
 
 const orphans = (figures: RingFigures | undefined): number =>
-  figures ? 16_384 - figures.members.reduce((sum, m) => sum + (m.slots ?? 0), 0) : 0;
+  figures ? SLOTS - figures.members.reduce((sum, m) => sum + (m.slots ?? 0), 0) : 0;
 
 function progress({ ring, figures }: ObservedRing): NewCondition[] {
   if (!figures) {
