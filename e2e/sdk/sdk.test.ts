@@ -15,8 +15,10 @@ async function target(): Promise<SdkTarget & { close(): Promise<void> }> {
 
 test('@slack/web-api and @slack/rtm-api, unmodified', { timeout: 120_000 }, async (t) => {
   const server = await target();
-  t.after(() => server.close());
   const { steps, close } = await sdkScenario(server);
-  t.after(close);
+  t.after(async () => {
+    await close();
+    await server.close();
+  });
   for (const step of steps) await t.test(step.name, () => step.run());
 });
