@@ -3,8 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
+import { Client, credentials } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { type ConnectControlOptions, connectControl } from '../contract/ads/index.ts';
+import { ADS_SERVICE } from '../contract/ads/messages.ts';
 import {
   cutTable,
   encodeDrainOrder,
@@ -221,4 +223,33 @@ test('a replica that knows nothing yet says nothing', async () => {
   source.known = true;
   server.publish();
   await control.ready;
+});
+
+test('a bad request ends its own stream and nothing else', async () => {
+  const source = new Source();
+  const server = await serve(source);
+  const control = connect([server.port]);
+  await control.ready;
+  const raw = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure());
+  closers.push(async () => raw.close());
+  const { path } = ADS_SERVICE.DeltaAggregatedResources;
+  const outcome = (bytes: Buffer): Promise<string> =>
+    new Promise((resolve) => {
+      const stream = raw.makeBidiStreamRequest<Buffer, Buffer>(
+        path,
+        (b) => b,
+        (b) => b,
+      );
+      stream.on('data', () => resolve('answered'));
+      stream.on('error', (e: Error) => resolve(e.message));
+      stream.on('end', () => resolve('ended'));
+      stream.write(bytes);
+    });
+  assert.notEqual(await outcome(Buffer.from('rubbish')), 'answered');
+  const nameless = ADS_SERVICE.DeltaAggregatedResources.requestSerialize({ type_url: TYPE_URLS.drainOrder });
+  assert.match(await outcome(nameless), /names no node/);
+  source.table = tableOf(2, 1);
+  server.publish();
+  await until(() => control.route(RING, 0)?.owner?.incarnation === 'uid-2/1', 'the others are served');
+  assert.equal(server.nodeCount, 1);
 });

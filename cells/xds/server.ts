@@ -1,5 +1,5 @@
 /** The delta ADS server: gRPC streams around Session, and the registry of nodes that `/debug/v1/nodes` shows. */
-import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { ADS_SERVICE, type DeltaRequest, type DeltaResponse, structText } from '../contract/ads/messages.ts';
 import type { Clock } from '../contract/clock.ts';
 import { ChatError } from '../contract/errors.ts';
@@ -158,7 +158,8 @@ export class AdsServer {
         this.#request(connection, request);
       } catch (err: unknown) {
         this.#options.log.warn({ err, node: connection?.node.id }, 'xds request refused');
-        stream.destroy(ChatError.from(err));
+        // Not destroy(): only an emitted error is sent to the node as its status.
+        stream.emit('error', { code: status.INVALID_ARGUMENT, details: ChatError.from(err).message });
       }
     });
     stream.on('end', () => stream.end());
