@@ -33,7 +33,7 @@ export function buildEdge(cell: string, world: EdgeWorld, last: EdgeConfig | und
     return check({ ...parts, route: routes(cell, world) }, last);
   } catch (refused: unknown) {
     if (!hasCode(refused, 'weights_sum_to_zero')) throw refused;
-    return last ? { ...check({ ...parts, route: last.route }, last), refused } : { config: undefined, refused };
+    return last ? { refused, ...check({ ...parts, route: last.route }, last) } : { config: undefined, refused };
   }
 }
 

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hasCode } from '../contract/errors.ts';
+import type { EdgeWorld } from '../traffic/world.ts';
+import { buildEdge } from './edge-snapshot.ts';
+
+const world = (weights: Record<string, number>, change: Partial<EdgeWorld> = {}): EdgeWorld => ({
+  cells: Object.entries(weights).map(([name, weight]) => ({
+    ...{ name, region: 'r', zone: name, weight, capacity: 1000, edgePort: 8080 },
+  })),
+  endpoints: Object.keys(weights).flatMap((cell) =>
+    (['api', 'gateway'] as const).map((role) => ({
+      ...{ pod: `${cell}-${role}`, cell, role, ip: '127.0.0.9', health: 'HEALTHY' as const },
+    })),
+  ),
+  ...change,
+});
+
+test('weights that sum to zero: the last good routes stay, the endpoints move on', () => {
+  const good = buildEdge('a', world({ a: 100, b: 50 }), undefined).config;
+  assert.ok(good);
+  const zero = buildEdge('a', world({ a: 0, b: 0 }), good);
+  assert.ok(hasCode(zero.refused, 'weights_sum_to_zero'));
+  assert.equal(zero.config?.route, good.route);
+  const gone = buildEdge('a', world({ a: 100, b: 50 }, { endpoints: [] }), good);
+  assert.ok(hasCode(gone.refused, 'weights_sum_to_zero'), 'cells without endpoints count as zero');
+  assert.notDeepEqual(gone.config?.endpoints, good.endpoints);
+});
+
+test('nothing good yet: nothing is published', () => {
+  const first = buildEdge('a', world({ a: 0, b: 0 }), undefined);
+  assert.equal(first.config, undefined);
+  assert.ok(hasCode(first.refused, 'weights_sum_to_zero'));
+});
+
+test('kept routes that name a cell which is gone: all of the last good stays', () => {
+  const good = buildEdge('a', world({ a: 100, b: 50 }), undefined).config;
+  const kept = buildEdge('a', world({ a: 0 }), good);
+  assert.ok(hasCode(kept.refused, 'snapshot_inconsistent'));
+  assert.equal(kept.config, good);
+});
+
+test('the next good one is published whole', () => {
+  const good = buildEdge('a', world({ a: 100, b: 50 }), undefined).config;
+  const next = buildEdge('a', world({ a: 99, b: 50 }), good);
+  assert.equal(next.refused, undefined);
+  assert.notEqual(next.config?.route.version, good?.route.version);
+});

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Cell, Workspace } from '../../crds/index.ts';
+import { workspaceId } from '../contract/ids.ts';
+import { drainOrderOf, isEmptying, workspaceEntryOf } from './orders.ts';
+
+const meta = (resourceVersion: string) => ({
+  ...{ name: 'cell-a', namespace: 'demo', uid: 'u', resourceVersion, generation: 3, creationTimestamp: '' },
+});
+const cell = (resourceVersion: string, status: Cell['status'], drain: Cell['spec']['drain'] = {}): Cell => ({
+  apiVersion: 'chatcells.dev/v1alpha1',
+  kind: 'Cell',
+  metadata: meta(resourceVersion),
+  spec: { region: 'r', zone: 'z', drain },
+  ...(status ? { status } : {}),
+});
+const draining = (weight: number, phase: 'Draining' | 'Drained' | 'Blocked' | 'Undraining' = 'Draining') => ({
+  ...{ weight, drain: { phase, fromWeight: 80 } },
+});
+
+test('how much to keep follows the weight in force', () => {
+  const keep = (weight: number): number => drainOrderOf(cell('9', draining(weight)), undefined).keepPercent;
+  assert.deepEqual([80, 40, 1, 0].map(keep), [100, 50, 2, 0]);
+  assert.equal(drainOrderOf(cell('9', draining(0, 'Drained')), undefined).keepPercent, 0);
+  assert.equal(drainOrderOf(cell('9', draining(1, 'Undraining')), undefined).draining, false);
+  assert.equal(drainOrderOf(cell('9', undefined), undefined).keepPercent, 100);
+});
+
+test('the generation rises when the order changes and only then', () => {
+  const first = drainOrderOf(cell('10', draining(40)), undefined);
+  assert.equal(first.generation, 10);
+  const same = drainOrderOf(cell('11', draining(40)), first);
+  assert.equal(same, first);
+  assert.equal(drainOrderOf(cell('12', draining(39)), same).generation, 12);
+  assert.equal(drainOrderOf(cell('13', { weight: 80 }), same).generation, 13, 'also when the drain ends');
+});
+
+test('the order carries the step interval and the reason', () => {
+  const order = drainOrderOf(cell('1', draining(9), { stepInterval: '500ms', reason: 'practice' }), undefined);
+  assert.deepEqual([order.spreadMs, order.reason], [500, 'practice']);
+});
+
+test('a cell is emptied only when it is drained to zero', () => {
+  assert.equal(isEmptying(cell('1', draining(50), { targetWeight: 0 })), true);
+  assert.equal(isEmptying(cell('1', draining(50), { targetWeight: 10 })), false);
+  assert.equal(isEmptying(cell('1', draining(1, 'Undraining'), {})), false);
+});
+
+test('a workspace is told of once it has an id and keys', () => {
+  const w = (status?: Workspace['status']): Workspace => ({
+    apiVersion: 'chatcells.dev/v1alpha1',
+    kind: 'Workspace',
+    metadata: { ...meta('5'), name: 'acme' },
+    spec: { displayName: 'Acme', ring: 'main' },
+    ...(status ? { status } : {}),
+  });
+  assert.equal(workspaceEntryOf(w()), undefined);
+  assert.equal(workspaceEntryOf(w({ workspaceId: workspaceId(5n) })), undefined);
+  assert.equal(workspaceEntryOf(w({ workspaceId: 'nonsense', tokenKeys: [{ kid: 'k', x: 'x' }] })), undefined);
+  const entry = workspaceEntryOf(w({ workspaceId: workspaceId(5n), tokenKeys: [{ kid: 'k', x: 'x' }] }));
+  assert.deepEqual(
+    [entry?.name, entry?.ring, entry?.suspended, entry?.generation],
+    ['demo/acme', 'demo/main', false, 3],
+  );
+});
