@@ -34,7 +34,7 @@ export function parseXdsAddresses(text: string): XdsAddress[] {
 export const addressesFor = (addresses: readonly XdsAddress[], zone: string): string[] =>
   [...addresses].sort((a, b) => Number(b.zone === zone) - Number(a.zone === zone)).map((a) => a.hostPort);
 
-const port = { min: 1, max: 65_535 };
+const port = { min: 0, max: 65_535 };
 
 export const settings = {
   namespace: text('NAMESPACE', 'The namespace whose resources are reconciled.'),

@@ -1,0 +1,116 @@
+/** What the API server refuses and fills in, by our schemas and CEL rules. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ChatError } from '../cells/contract/errors.ts';
+import { startTestApiServer, type TestApiServer } from '../cells/contract/kube/api-server.test-support.ts';
+import type { KnownKind, Manifest } from '../cells/contract/kube/client.ts';
+import { refusedStatus } from '../cells/contract/kube/client.ts';
+import type { Cell, ChannelRing, Workspace } from './index.ts';
+
+let api: TestApiServer;
+before(async () => {
+  api = await startTestApiServer();
+});
+after(() => api?.close());
+
+const manager = { fieldManager: 'test' };
+const manifest = (kind: KnownKind, name: string, spec: object): Manifest => ({
+  apiVersion: 'chatcells.dev/v1alpha1',
+  kind,
+  metadata: { name, namespace: api.namespace },
+  spec,
+});
+const create = <T extends Cell | ChannelRing | Workspace>(kind: KnownKind, name: string, spec: object): Promise<T> =>
+  api.client.create<T>(manifest(kind, name, spec), manager);
+const patch = (kind: KnownKind, name: string, spec: object) =>
+  api.client.mergePatch(
+    { apiVersion: 'chatcells.dev/v1alpha1', kind, namespace: api.namespace, name },
+    { spec },
+    manager,
+  );
+
+/** Refused by the schema, with words that name the problem. */
+async function refused(attempt: Promise<unknown>, words: RegExp): Promise<void> {
+  await assert.rejects(attempt, (e) => {
+    assert.ok(e instanceof ChatError);
+    assert.ok([400, 422].includes(refusedStatus(e) ?? 0), String(e));
+    assert.match(String(e.details.message), words);
+    return true;
+  });
+}
+
+test('defaults: a Cell needs its region and zone alone', async () => {
+  const cell = await create<Cell>('Cell', 'plain', { region: 'r', zone: 'z' });
+  assert.equal(cell.spec.gateways?.replicas, 1);
+  assert.equal(cell.spec.traffic?.weight, 100);
+  assert.equal(cell.spec.drain?.stepInterval, '2s');
+  assert.equal(cell.spec.drain?.targetWeight, undefined);
+  assert.equal(cell.spec.capacity?.connections, 50_000);
+});
+
+test('a Cell never changes its zone or region', async () => {
+  await create('Cell', 'fixed', { region: 'r', zone: 'z' });
+  await refused(patch('Cell', 'fixed', { zone: 'other' }), /zone is immutable: create a new Cell/);
+  await refused(patch('Cell', 'fixed', { region: 'other' }), /region is immutable/);
+});
+
+const badCells: [what: string, spec: object, words: RegExp][] = [
+  ['no zone', { region: 'r' }, /zone: Required/],
+  ['a weight above 100', { region: 'r', zone: 'z', traffic: { weight: 101 } }, /less than or equal to 100/],
+  ['a weight below 0', { region: 'r', zone: 'z', traffic: { weight: -1 } }, /greater than or equal to 0/],
+  ['a target out of range', { region: 'r', zone: 'z', drain: { targetWeight: 200 } }, /less than or equal to 100/],
+  ['an interval without a unit', { region: 'r', zone: 'z', drain: { stepInterval: '2' } }, /should match/],
+  ['an error rate above 1', { region: 'r', zone: 'z', drain: { maxErrorRate: '1.5' } }, /should match/],
+  ['an unknown mode', { region: 'r', zone: 'z', drain: { mode: 'Magic' } }, /Unsupported value/],
+  ['an unknown field', { region: 'r', zone: 'z', drainn: {} }, /unknown field "spec.drainn"/],
+  ['an unknown field inside', { region: 'r', zone: 'z', edge: { ports: 1 } }, /unknown field "spec.edge.ports"/],
+  ['a text for a number', { region: 'r', zone: 'z', edge: { port: '80' } }, /must be of type integer/],
+];
+for (const [what, spec, words] of badCells) {
+  test(`a Cell with ${what} is refused`, () => refused(create('Cell', 'bad', spec), words));
+}
+
+test('a Cell with a long name is refused, since its workloads are named after it', () =>
+  refused(create('Cell', 'c'.repeat(41), { region: 'r', zone: 'z' }), /at most 40 characters/));
+
+test('a ring has 16,384 slots for ever, and each cell once', async () => {
+  const ring = await create<ChannelRing>('ChannelRing', 'main', { cells: ['a', 'b'] });
+  assert.equal(ring.spec.slots, 16_384);
+  assert.deepEqual(ring.spec.failure, { heartbeat: '500ms', missed: 4 });
+  await refused(patch('ChannelRing', 'main', { slots: 1024 }), /Unsupported value|immutable/);
+  await refused(create('ChannelRing', 'twice', { cells: ['a', 'a'] }), /Duplicate value/);
+  await refused(create('ChannelRing', 'empty', { cells: [] }), /at least 1 items/);
+  await refused(
+    create('ChannelRing', 'missed', { cells: ['a'], failure: { missed: 1 } }),
+    /greater than or equal to 2/,
+  );
+});
+
+test('a Workspace names its ring, and a shard that is one', async () => {
+  const workspace = await create<Workspace>('Workspace', 'acme', { displayName: 'Acme', ring: 'main' });
+  assert.deepEqual(workspace.spec.placement, { keyspace: 'chat', shard: 'auto' });
+  assert.equal(workspace.spec.suspended, false);
+  await refused(create('Workspace', 'noring', { displayName: 'Acme' }), /ring: Required/);
+  await refused(
+    create('Workspace', 'shard', { displayName: 'A', ring: 'main', placement: { shard: 'left' } }),
+    /should match/,
+  );
+  await refused(
+    create('Workspace', 'limits', { displayName: 'A', ring: 'main', limits: { postsPerSecond: 0 } }),
+    /greater than or equal to 1/,
+  );
+});
+
+test('status is changed by its subresource alone', async () => {
+  await create('Cell', 'stated', { region: 'r', zone: 'z' });
+  const ref = { apiVersion: 'chatcells.dev/v1alpha1', kind: 'Cell', namespace: api.namespace, name: 'stated' } as const;
+  await api.client.mergePatch(ref, { status: { weight: 5 } }, manager);
+  assert.equal((await api.client.get<Cell>(ref))?.status, undefined);
+  await api.client.mergePatch(ref, { status: { weight: 5 } }, { ...manager, subresource: 'status' });
+  assert.equal((await api.client.get<Cell>(ref))?.status?.weight, 5);
+  const blank = { type: 'Ready', status: 'True', reason: '', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' };
+  await refused(
+    api.client.mergePatch(ref, { status: { conditions: [blank] } }, { ...manager, subresource: 'status' }),
+    /reason/,
+  );
+});

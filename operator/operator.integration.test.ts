@@ -1,0 +1,257 @@
+/** The whole operator against a real API server. Pods and the control plane are stand-ins: see cluster.test-support. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startTestApiServer, type TestApiServer } from '../cells/contract/kube/api-server.test-support.ts';
+import type { KnownKind, Manifest } from '../cells/contract/kube/client.ts';
+import { collectionPath } from '../cells/contract/kube/client.ts';
+import { eventsAbout } from '../cells/contract/kube/events.ts';
+import { eventually } from '../cells/contract/kube/eventually.test-support.ts';
+import type { KubeObject } from '../cells/contract/kube/objects.ts';
+import type { RunningRole } from '../cells/contract/process/role.ts';
+import type { Cell, ChannelRing, Workspace } from '../crds/index.ts';
+import { cellPods, StandInControlplane, standInPod, writesSeen } from './cluster.test-support.ts';
+import { runOperator } from './main.ts';
+import { API } from './world.ts';
+
+let api: TestApiServer;
+let operator: RunningRole;
+const controlplane = new StandInControlplane();
+const user = { fieldManager: 'user' };
+
+before(async () => {
+  api = await startTestApiServer();
+  const port = await controlplane.start();
+  await standInPod(api, { name: 'controlplane-0', component: 'controlplane', ready: true, port });
+  operator = await startOperator();
+});
+after(async () => {
+  await operator?.close();
+  await controlplane.close();
+  await api?.close();
+});
+
+const startOperator = (): Promise<RunningRole> =>
+  runOperator({
+    KUBECONFIG: api.kubeconfigPath,
+    NAMESPACE: api.namespace,
+    POD_IP: '127.0.0.1',
+    ADMIN_PORT: '0',
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',
+    IMAGE: 'chatcells:test',
+    ENVOY_IMAGE: 'envoy:test',
+    STORE_SECRET: 'store',
+    SESSION_SECRET: 'session',
+    XDS_ADDRESSES: 'zone-a=127.1.0.1:18000,zone-b=127.2.0.1:18000',
+  });
+
+const manifest = (kind: KnownKind, name: string, spec: object): Manifest => ({
+  apiVersion: API,
+  kind,
+  metadata: { name, namespace: api.namespace },
+  spec,
+});
+const apply = (kind: KnownKind, name: string, spec: object) => api.client.apply(manifest(kind, name, spec), user);
+const ref = (kind: KnownKind, name: string, apiVersion = API) => ({ apiVersion, kind, namespace: api.namespace, name });
+const cell = async (name: string) => (await api.client.get<Cell>(ref('Cell', name)))!;
+const ring = async (name: string) => (await api.client.get<ChannelRing>(ref('ChannelRing', name)))!;
+const workspace = async (name: string) => (await api.client.get<Workspace>(ref('Workspace', name)))!;
+const patchSpec = (name: string, spec: object) => api.client.mergePatch(ref('Cell', name), { spec }, user);
+
+interface Deployment extends KubeObject {
+  spec: {
+    replicas: number;
+    template: {
+      spec: { automountServiceAccountToken: boolean; containers: { env: { name: string; value?: string }[] }[] };
+    };
+  };
+}
+const deployment = (name: string) => api.client.get<Deployment>(ref('Deployment', name, 'apps/v1'));
+const conditionOf = (object: Cell | ChannelRing | Workspace, type: string) =>
+  object.status?.conditions?.find((c) => c.type === type);
+const isTrue = (object: Cell | ChannelRing | Workspace, type: string) => conditionOf(object, type)?.status === 'True';
+
+const cellSpec = (zone: string) => ({
+  region: 'local',
+  zone,
+  edge: { hostNetwork: true },
+  capacity: { connections: 5000 },
+});
+
+test('a Cell without a ring gets everything but channel servers, and says what it waits for', async () => {
+  await apply('Cell', 'cell-a', cellSpec('zone-a'));
+  const gateway = await eventually(async () => (await deployment('cell-a-gateway')) ?? false);
+  assert.equal(gateway.metadata.ownerReferences?.[0]?.kind, 'Cell');
+  assert.equal(gateway.spec.template.spec.automountServiceAccountToken, false);
+  const env = new Map(gateway.spec.template.spec.containers[0]!.env.map((e) => [e.name, e.value]));
+  assert.equal(env.get('XDS_ADDRESSES'), '127.1.0.1:18000,127.2.0.1:18000');
+  await eventually(async () =>
+    assert.equal(conditionOf(await cell('cell-a'), 'Progressing')?.reason, 'WaitingForRing'),
+  );
+  assert.equal(await deployment('cell-a-channel'), undefined);
+});
+
+test('a ring brings channel servers; Pods make the Cell Ready; weights begin at the normal one', async () => {
+  await apply('Cell', 'cell-b', cellSpec('zone-b'));
+  await apply('ChannelRing', 'main', { cells: ['cell-a', 'cell-b'] });
+  const channel = await eventually(async () => (await deployment('cell-b-channel')) ?? false);
+  const env = new Map(channel.spec.template.spec.containers[0]!.env.map((e) => [e.name, e.value]));
+  assert.equal(env.get('RING'), `${api.namespace}/main`);
+  assert.equal(env.get('HEARTBEAT_MS'), '500');
+  await eventually(async () => assert.equal(conditionOf(await cell('cell-b'), 'Ready')?.reason, 'WaitingForPods'));
+  await cellPods(api, 'cell-a', 'zone-a');
+  await cellPods(api, 'cell-b', 'zone-b');
+  for (const name of ['cell-a', 'cell-b']) {
+    await eventually(async () => {
+      const { status, ...rest } = await cell(name);
+      assert.ok(isTrue({ status, ...rest } as Cell, 'Ready'));
+      assert.deepEqual([status?.weight, status?.drain?.phase, status?.ring], [100, 'None', 'main']);
+    });
+  }
+});
+
+test('the ring mirrors the control plane: epoch, members, conditions', async () => {
+  assert.equal(conditionOf(await ring('main'), 'Converged')?.reason, 'WaitingForMembers');
+  const member = (name: string) => ({
+    pod: `${name}-channel-0`,
+    cell: name,
+    zone: `zone-${name.at(-1)}`,
+    slots: 8192,
+    standbySlots: 8192,
+  });
+  controlplane.rings.set(`${api.namespace}/main`, {
+    epoch: 7,
+    members: [member('cell-a'), member('cell-b')],
+    movesInFlight: 0,
+    maxOverAverage: 1,
+  });
+  for (const name of ['cell-a', 'cell-b']) controlplane.set(name, { sockets: 100, slots: 8192 });
+  await eventually(async () => {
+    const r = await ring('main');
+    assert.ok(isTrue(r, 'Converged'));
+    assert.deepEqual([r.status?.epoch, r.status?.memberCount, r.status?.maxOverAverage], [7, 2, '1.000']);
+  });
+  await eventually(async () => assert.equal((await cell('cell-a')).status?.slots, 8192));
+});
+
+test('a Workspace gets its id and key once, also when its status is lost', async () => {
+  await apply('Workspace', 'acme', { displayName: 'Acme', ring: 'main' });
+  await apply('Workspace', 'lost', { displayName: 'Lost', ring: 'nowhere' });
+  await eventually(async () => assert.ok(isTrue(await workspace('acme'), 'Ready')));
+  const first = (await workspace('acme')).status!;
+  assert.match(first.workspaceId ?? '', /^T[0-9A-Z]+$/);
+  await eventually(async () => assert.equal(conditionOf(await workspace('lost'), 'Ready')?.reason, 'RingNotFound'));
+  await api.client.jsonPatch(ref('Workspace', 'acme'), [{ op: 'remove', path: '/status' }], {
+    ...user,
+    subresource: 'status',
+  });
+  await eventually(async () => {
+    const { workspaceId, tokenKeys } = (await workspace('acme')).status ?? {};
+    assert.deepEqual([workspaceId, tokenKeys], [first.workspaceId, first.tokenKeys]);
+  });
+});
+
+test('nothing is written at steady state', async () => {
+  // Settled when two askings of the control plane pass without a write.
+  const asked = async (times: number): Promise<void> => {
+    const from = controlplane.ringRequests;
+    await eventually(() => controlplane.ringRequests >= from + times, 30_000);
+  };
+  await eventually(async () => {
+    const start = await writesSeen(api);
+    await asked(2);
+    assert.equal(await writesSeen(api), start);
+  }, 60_000);
+  const start = await writesSeen(api);
+  assert.ok(start > 0);
+  await asked(3);
+  assert.equal(await writesSeen(api), start);
+});
+
+test('drift is mended, and a paused Cell is left alone', async () => {
+  const gateway = ref('Deployment', 'cell-a-gateway', 'apps/v1');
+  await api.client.mergePatch(gateway, { spec: { replicas: 7 } }, user);
+  await eventually(async () => assert.equal((await deployment('cell-a-gateway'))?.spec.replicas, 1));
+  const pause = (value: string | null) =>
+    api.client.mergePatch(
+      ref('Cell', 'cell-a'),
+      { metadata: { annotations: { 'chatcells.dev/reconcile': value } } },
+      user,
+    );
+  await pause('disabled');
+  await patchSpec('cell-a', { gateways: { replicas: 3 } });
+  await patchSpec('cell-b', { gateways: { replicas: 2 } });
+  await eventually(async () => assert.equal((await deployment('cell-b-gateway'))?.spec.replicas, 2));
+  assert.equal((await deployment('cell-a-gateway'))?.spec.replicas, 1);
+  await pause(null);
+  await eventually(async () => assert.equal((await deployment('cell-a-gateway'))?.spec.replicas, 3));
+  for (const name of ['cell-a', 'cell-b']) await patchSpec(name, { gateways: { replicas: 1 } });
+});
+
+test('a drain is carried on by the next operator, blocks without room, and ends when the cell is empty', async () => {
+  controlplane.set('cell-a', { sockets: 4990 });
+  await patchSpec('cell-b', { drain: { targetWeight: 0, stepPercent: 10, stepInterval: '100ms', reason: 'test' } });
+  await eventually(async () => assert.equal(conditionOf(await cell('cell-b'), 'CapacityBlocked')?.reason, 'NoRoom'));
+  assert.equal((await cell('cell-b')).status?.weight, 100);
+  controlplane.set('cell-a', { sockets: 100 });
+  await eventually(async () => assert.ok(((await cell('cell-b')).status?.weight ?? 100) < 90));
+  await operator.close();
+  const stopped = (await cell('cell-b')).status;
+  operator = await startOperator();
+  await eventually(async () => assert.equal((await cell('cell-b')).status?.weight, 0), 60_000);
+  const going = await cell('cell-b');
+  assert.equal(going.status?.drain?.startedAt, stopped?.drain?.startedAt);
+  assert.equal(going.status?.drain?.fromWeight, 100);
+  assert.equal(isTrue(going, 'Drained'), false);
+  controlplane.set('cell-b', { sockets: 0, slots: 0 });
+  await eventually(async () => assert.ok(isTrue(await cell('cell-b'), 'Drained')));
+  const reasons = (await eventsAbout(api.client, going)).map((e) => e.reason);
+  for (const reason of ['DrainStarted', 'NoRoom', 'Drained']) assert.ok(reasons.includes(reason), reasons.join());
+});
+
+test('an undrain takes the drain back', async () => {
+  await patchSpec('cell-b', { drain: { targetWeight: null, stepPercent: 50, stepInterval: '100ms' } });
+  await eventually(async () => {
+    const { status } = await cell('cell-b');
+    assert.deepEqual([status?.weight, status?.drain?.phase], [100, 'None']);
+  });
+});
+
+test('a Cell in use is not torn down; once drained and out of the ring nothing of it is left', async () => {
+  controlplane.set('cell-b', { sockets: 5, slots: 8192 });
+  await api.client.delete(ref('Cell', 'cell-b'));
+  await eventually(async () => {
+    const condition = conditionOf(await cell('cell-b'), 'Progressing');
+    assert.equal(condition?.reason, 'DeletionWaits');
+    assert.match(condition?.message ?? '', /ChannelRing main lists it.*open sockets.*owns slots/);
+  });
+  await eventually(async () => assert.equal((await cell('cell-b')).status?.weight, 0));
+  assert.ok(await deployment('cell-b-channel'));
+  await apply('ChannelRing', 'main', { cells: ['cell-a'] });
+  const only = { pod: 'cell-a-channel-0', cell: 'cell-a', zone: 'zone-a', slots: 16_384, standbySlots: 0 };
+  controlplane.rings.set(`${api.namespace}/main`, { epoch: 8, members: [only], movesInFlight: 0, maxOverAverage: 1 });
+  controlplane.set('cell-b', { sockets: 0, slots: 0 });
+  await eventually(async () => assert.equal(await api.client.get(ref('Cell', 'cell-b')), undefined), 60_000);
+  const left: string[] = [];
+  for (const [version, kind] of [
+    ['apps/v1', 'Deployment'],
+    ['v1', 'Service'],
+    ['v1', 'ConfigMap'],
+    ['v1', 'ServiceAccount'],
+    ['policy/v1', 'PodDisruptionBudget'],
+  ] as const) {
+    const objects = await api.client.list(collectionPath(version, kind, api.namespace));
+    left.push(...objects.filter((o) => o.metadata.name.startsWith('cell-b-')).map((o) => `${kind} ${o.metadata.name}`));
+  }
+  assert.deepEqual(left, []);
+});
+
+test('a ring that Workspaces name stays until they are gone; the last Cell goes when nobody uses it', async () => {
+  await api.client.delete(ref('Workspace', 'lost'));
+  await api.client.delete(ref('ChannelRing', 'main'));
+  await eventually(async () => assert.equal(conditionOf(await ring('main'), 'Degraded')?.reason, 'DeletionWaits'));
+  await api.client.delete(ref('Workspace', 'acme'));
+  await eventually(async () => assert.equal(await api.client.get(ref('ChannelRing', 'main')), undefined));
+  controlplane.set('cell-a', { sockets: 0, slots: 0 });
+  await api.client.delete(ref('Cell', 'cell-a'));
+  await eventually(async () => assert.equal(await api.client.get(ref('Cell', 'cell-a')), undefined), 60_000);
+});

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { pino } from 'pino';
+import { startTestApiServer, type TestApiServer } from '../../cells/contract/kube/api-server.test-support.ts';
+import type { KubeClient } from '../../cells/contract/kube/client.ts';
+import { eventually } from '../../cells/contract/kube/eventually.test-support.ts';
+import { systemClock, systemRandom } from '../../cells/contract/system-clock.ts';
+import { LeaseElection } from './lease-election.ts';
+
+let api: TestApiServer;
+before(async () => {
+  api = await startTestApiServer();
+});
+after(() => api?.close());
+
+/** Who leads now, in the order in which they began. */
+const began: string[] = [];
+const leading = new Set<string>();
+let most = 0;
+
+function candidate(identity: string, client = api.client): LeaseElection {
+  return new LeaseElection({
+    client,
+    namespace: api.namespace,
+    name: 'test',
+    identity,
+    clock: systemClock,
+    random: systemRandom,
+    log: pino({ level: 'silent' }),
+    leaseMs: 1000,
+    renewDeadlineMs: 700,
+    retryMs: 50,
+    lead: async (signal) => {
+      began.push(identity);
+      leading.add(identity);
+      most = Math.max(most, leading.size);
+      await new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      leading.delete(identity);
+    },
+  });
+}
+
+test('one leads; closing hands over; a leader that cannot renew stops and another takes over', async () => {
+  // A client whose requests fail when told so: a leader that is cut off.
+  let cut = false;
+  const severed = new Proxy(api.client, {
+    get: (target, name: keyof KubeClient) => {
+      const method = target[name] as (...args: unknown[]) => Promise<unknown>;
+      return (...args: unknown[]) => (cut ? Promise.reject(new Error('cut off')) : method.apply(target, args));
+    },
+  });
+  const a = candidate('a');
+  await eventually(() => leading.has('a'));
+  const b = candidate('b', severed);
+  const c = candidate('c');
+  await a.close();
+  await a.close();
+  await eventually(() => leading.size === 1);
+  if (leading.has('c')) {
+    await c.close(); // so that b, which can be cut off, leads
+    await eventually(() => leading.has('b'));
+  }
+  const d = candidate('d');
+  cut = true;
+  await eventually(() => !leading.has('b'));
+  await eventually(() => leading.size === 1 && !leading.has('b'));
+  cut = false;
+  assert.equal(most, 1, 'two led at once');
+  assert.ok(began.length >= 3, began.join());
+  for (const election of [b, c, d]) await election.close();
+  assert.equal(leading.size, 0);
+});
