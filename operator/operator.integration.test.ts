@@ -19,7 +19,7 @@ const controlplane = new StandInControlplane();
 const user = { fieldManager: 'user' };
 
 before(async () => {
-  api = await startTestApiServer();
+  api = await startTestApiServer(process.env.CHATCELLS_TEST_KUBECONFIG);
   const port = await controlplane.start();
   await standInPod(api, { name: 'controlplane-0', component: 'controlplane', ready: true, port });
   operator = await startOperator();

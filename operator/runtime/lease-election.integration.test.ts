@@ -9,7 +9,7 @@ import { LeaseElection } from './lease-election.ts';
 
 let api: TestApiServer;
 before(async () => {
-  api = await startTestApiServer();
+  api = await startTestApiServer(process.env.CHATCELLS_TEST_KUBECONFIG);
 });
 after(() => api?.close());
 

@@ -1,6 +1,6 @@
 /**
  * A real API server (with etcd) for integration tests: its own one for the test file, or the one whose kubeconfig is in
- * CHATCELLS_TEST_KUBECONFIG. Each caller gets a namespace of its own.
+ * `shared`. Each caller gets a namespace of its own.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -32,8 +32,7 @@ export interface TestApiServer {
 
 const ROOT = new URL('../../../', import.meta.url).pathname;
 
-export async function startTestApiServer(): Promise<TestApiServer> {
-  const shared = process.env.CHATCELLS_TEST_KUBECONFIG;
+export async function startTestApiServer(shared?: string): Promise<TestApiServer> {
   const own = shared ? undefined : await spawnServer();
   const kubeconfigPath = shared ?? own!.kubeconfig;
   try {

@@ -11,7 +11,7 @@ import { Reflector } from './reflector.ts';
 
 let server: TestApiServer;
 before(async () => {
-  server = await startTestApiServer();
+  server = await startTestApiServer(process.env.CHATCELLS_TEST_KUBECONFIG);
 });
 after(() => server.close());
 

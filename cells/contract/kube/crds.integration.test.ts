@@ -1,15 +1,15 @@
 /** What the API server refuses and fills in, by our schemas and CEL rules. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ChatError } from '../cells/contract/errors.ts';
-import { startTestApiServer, type TestApiServer } from '../cells/contract/kube/api-server.test-support.ts';
-import type { KnownKind, Manifest } from '../cells/contract/kube/client.ts';
-import { refusedStatus } from '../cells/contract/kube/client.ts';
-import type { Cell, ChannelRing, Workspace } from './index.ts';
+import type { Cell, ChannelRing, Workspace } from '../../../crds/index.ts';
+import { ChatError } from '../errors.ts';
+import { startTestApiServer, type TestApiServer } from './api-server.test-support.ts';
+import type { KnownKind, Manifest } from './client.ts';
+import { refusedStatus } from './client.ts';
 
 let api: TestApiServer;
 before(async () => {
-  api = await startTestApiServer();
+  api = await startTestApiServer(process.env.CHATCELLS_TEST_KUBECONFIG);
 });
 after(() => api?.close());
 
