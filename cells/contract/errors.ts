@@ -45,10 +45,7 @@ export const ERRORS = {
   invalid_ts_latest: row('latest is not a timestamp.', 'Use "<seconds>.<6 digits>".'),
   invalid_ts_oldest: row('oldest is not a timestamp.', 'Use "<seconds>.<6 digits>".'),
   invalid_limit: row('limit is not a whole number of at least 1.', 'Send a page size such as 100.'),
-  invalid_types: row(
-    'types names an unknown kind of channel.',
-    'Use public_channel, private_channel, mpim and im.',
-  ),
+  invalid_types: row('types names an unknown kind of channel.', 'Use public_channel, private_channel, mpim and im.'),
   invalid_post_type: row('The content type is not supported.', 'Send JSON or application/x-www-form-urlencoded.'),
   invalid_form_data: row('The form fields cannot be read.', 'Send application/x-www-form-urlencoded.'),
   json_not_object: row('The JSON body is not an object.', 'Send {"argument": value, …}.'),
@@ -130,10 +127,6 @@ export const ERRORS = {
     'At least one cell must take traffic: the last good weights are kept.',
   ),
   xds_request: row('The xDS request is not valid: {problem}.', 'Check the bootstrap of the node.'),
-  xds_resource: row(
-    '{type} {name} could not be decoded: {problem}.',
-    'A bug of the sender: the last good one is kept.',
-  ),
   capacity_blocked: row(
     'The other cells have no room: {need} sockets more, {room} free.',
     'Add capacity or drain with --force.',
