@@ -56,9 +56,9 @@ export function devWorkspaces(dir: string, postsPerSecond = 1000): DevWorkspaces
   };
 }
 
-/** One id for a name in a workspace, for good: the number is 62 bits of SHA-256 over `<workspace id>/<name>`. */
+/** One id for a name in a workspace, for good, and the one that `chatctl token` gives the name. */
 export function devUserId(workspace: WorkspaceId, name: string): UserId {
-  const digest = createHash('sha256').update(`${workspace}/${name}`).digest();
+  const digest = createHash('sha256').update(`${workspace}/${name.toLowerCase()}`).digest();
   return userId(digest.readBigUInt64BE() >> 2n);
 }
 
