@@ -256,7 +256,7 @@ shard?: string
 tokenKeys?: {
 kid: string
 /**
- * The public key in base64url
+ * The public key in base64url, as in an OKP JWK.
  */
 x: string
 }[]
