@@ -2,8 +2,11 @@
  * STAND-INS for what an API server alone does not have: Pods that a kubelet would run, and a control plane that tells
  * live figures. What they say is set by the test.
  */
+import { spawnSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import type { TestApiServer } from '../cells/contract/kube/api-server.test-support.ts';
 import { LABELS } from '../crds/index.ts';
 import type { CellFigures, RingFigures } from './live-figures.ts';
@@ -25,7 +28,10 @@ export async function standInPod(
   const base = { apiVersion: 'v1', kind: 'Pod', metadata: { name: pod.name, namespace, labels } } as const;
   const containers = [{ name: 'main', image: 'stand-in', ports }];
   // Bound to a node from the start, so that deleting it needs no kubelet and no scheduler.
-  await client.apply({ ...base, spec: { automountServiceAccountToken: false, containers } }, manager);
+  await client.apply(
+    { ...base, spec: { serviceAccountName: 'chatcells-operator', automountServiceAccountToken: false, containers } },
+    manager,
+  );
   const ip = pod.ip ?? '127.0.0.1';
   const conditions = [
     { type: 'Ready', status: pod.ready ? 'True' : 'False', lastTransitionTime: '2026-01-01T00:00:00Z' },
@@ -88,4 +94,35 @@ export async function writesSeen(api: TestApiServer): Promise<number> {
         /verb="(POST|PUT|PATCH|APPLY|DELETE)"/.test(line),
     )
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
+
+/** Writes a kubeconfig of the account that the chart gives the operator, with the chart's own Role and nothing else. */
+export async function operatorKubeconfig(api: TestApiServer, file: string): Promise<void> {
+  const { client, namespace } = api;
+  const root = new URL('../', import.meta.url).pathname;
+  const args = ['template', 'chatcells', 'charts/chatcells', '--kube-version', '1.34.4', '--namespace', namespace];
+  const chart = spawnSync('.tools/bin/helm', [...args, '--set', 'store.url=mysql://x'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const post = <R>(path: string, body: unknown): Promise<R> =>
+    client.request<R>({ method: 'POST', path, contentType: 'application/json', body: JSON.stringify(body) });
+  const paths: Record<string, string> = {
+    ServiceAccount: `/api/v1/namespaces/${namespace}/serviceaccounts`,
+    Role: `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`,
+    RoleBinding: `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings`,
+  };
+  for (const document of parseAllDocuments(chart.stdout)) {
+    const object = document.toJS() as { kind: string; metadata: { name: string } } | null;
+    const path = object?.metadata.name === 'chatcells-operator' ? paths[object.kind] : undefined;
+    if (path) await post(path, object);
+  }
+  const { status } = await post<{ status: { token: string } }>(`${paths.ServiceAccount}/chatcells-operator/token`, {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: { expirationSeconds: 3600 },
+  });
+  const config = parse(await readFile(api.kubeconfigPath, 'utf8')) as { users: { name: string; user: object }[] };
+  config.users = config.users.map(({ name }) => ({ name, user: { token: status.token } }));
+  await writeFile(file, stringify(config), { mode: 0o600 });
 }

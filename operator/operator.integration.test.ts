@@ -1,5 +1,8 @@
 /** The whole operator against a real API server. Pods and the control plane are stand-ins: see cluster.test-support. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startTestApiServer, type TestApiServer } from '../cells/contract/kube/api-server.test-support.ts';
 import type { KnownKind, Manifest } from '../cells/contract/kube/client.ts';
@@ -9,17 +12,20 @@ import { eventually } from '../cells/contract/kube/eventually.test-support.ts';
 import type { KubeObject } from '../cells/contract/kube/objects.ts';
 import type { RunningRole } from '../cells/contract/process/role.ts';
 import type { Cell, ChannelRing, Workspace } from '../crds/index.ts';
-import { cellPods, StandInControlplane, standInPod, writesSeen } from './cluster.test-support.ts';
+import { cellPods, operatorKubeconfig, StandInControlplane, standInPod, writesSeen } from './cluster.test-support.ts';
 import { runOperator } from './main.ts';
 import { API } from './world.ts';
 
 let api: TestApiServer;
 let operator: RunningRole;
+let dir: string;
 const controlplane = new StandInControlplane();
 const user = { fieldManager: 'user' };
 
 before(async () => {
   api = await startTestApiServer(process.env.CHATCELLS_TEST_KUBECONFIG);
+  dir = await mkdtemp(join(tmpdir(), 'chatcells-operator-'));
+  await operatorKubeconfig(api, join(dir, 'kubeconfig'));
   const port = await controlplane.start();
   await standInPod(api, { name: 'controlplane-0', component: 'controlplane', ready: true, port });
   operator = await startOperator();
@@ -28,11 +34,12 @@ after(async () => {
   await operator?.close();
   await controlplane.close();
   await api?.close();
+  await rm(dir, { recursive: true, force: true });
 });
 
 const startOperator = (): Promise<RunningRole> =>
   runOperator({
-    KUBECONFIG: api.kubeconfigPath,
+    KUBECONFIG: join(dir, 'kubeconfig'),
     NAMESPACE: api.namespace,
     POD_IP: '127.0.0.1',
     ADMIN_PORT: '0',
