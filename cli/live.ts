@@ -1,0 +1,130 @@
+/** Live figures of the control plane: /debug/v1 of any of its Pods, through the API server's Pod proxy. */
+import { fetch } from 'undici';
+import { ChatError } from '../cells/contract/errors.ts';
+import type { KubeClient } from '../cells/contract/kube/client.ts';
+import { collectionPath } from '../cells/contract/kube/client.ts';
+import { type Pod, podReady } from '../cells/contract/kube/objects.ts';
+import { LABELS } from '../crds/index.ts';
+
+const ADMIN_PORT = 18_080;
+const TIMEOUT_MS = 5_000;
+
+/** One element of /debug/v1/cells. */
+export interface CellFigures {
+  cell: string;
+  zone: string;
+  weightInForce: number;
+  capacity: number;
+  sockets: number;
+  slots: number;
+  members: number;
+}
+
+interface Place {
+  pod: string;
+  cell: string;
+  zone: string;
+  address: string;
+  incarnation: string;
+}
+/** /debug/v1/where */
+export interface WhereFigures {
+  topic?: string;
+  ring: string;
+  slot: number;
+  epoch: number;
+  tableEpoch: number;
+  cell: string | null;
+  owner: Place | null;
+  standby: Place | null;
+  target: Place | null;
+}
+
+/** One element of /debug/v1/nodes. */
+export interface NodeFigures {
+  id: string;
+  role: string;
+  cell: string;
+  converged: boolean;
+  types?: Record<string, unknown>;
+}
+
+export class LiveFigures {
+  readonly #kube: KubeClient;
+  readonly #namespace: string;
+  #pods: Pod[] | undefined;
+
+  constructor(kube: KubeClient, namespace: string) {
+    this.#kube = kube;
+    this.#namespace = namespace;
+  }
+
+  cells(): Promise<CellFigures[]> {
+    return this.#first<CellFigures[]>('/debug/v1/cells');
+  }
+  where(topic: string, ring: string): Promise<WhereFigures> {
+    return this.#first<WhereFigures>('/debug/v1/where', { topic, ring });
+  }
+  /** Every replica's own nodes, by Pod; a replica that does not answer is left out. */
+  async nodes(): Promise<{ pod: string; nodes: NodeFigures[] }[]> {
+    const answers = await Promise.allSettled(
+      (await this.#listPods()).map(async (pod) => ({
+        pod: pod.metadata.name,
+        nodes: await this.#get<NodeFigures[]>(pod, '/debug/v1/nodes', {}),
+      })),
+    );
+    return answers.flatMap((a) => (a.status === 'fulfilled' ? [a.value] : []));
+  }
+
+  /** The answer of the first replica that gives one. */
+  async #first<T>(path: string, query: Record<string, string> = {}): Promise<T> {
+    const pods = await this.#listPods();
+    let failure: unknown = new ChatError('service_unavailable', {}, new Error('no Pod of the control plane is there'));
+    for (const pod of pods) {
+      try {
+        return await this.#get<T>(pod, path, query);
+      } catch (e: unknown) {
+        this.#pods = undefined; // it may be gone: list again next time
+        failure = e;
+        if (isAnswer(e)) break;
+      }
+    }
+    throw failure;
+  }
+
+  async #listPods(): Promise<Pod[]> {
+    if (this.#pods === undefined) {
+      const labelSelector = `${LABELS.component}=controlplane`;
+      const pods = await this.#kube.list<Pod>(collectionPath('v1', 'Pod', this.#namespace), { labelSelector });
+      const running = pods.filter((pod) => pod.status?.podIP !== undefined);
+      this.#pods = running.sort((a, b) => Number(podReady(b)) - Number(podReady(a)));
+    }
+    return this.#pods;
+  }
+
+  #get<T>(pod: Pod, path: string, query: Record<string, string>): Promise<T> {
+    // The API server's proxy refuses loopback addresses, which the Pods of a local cluster have.
+    const ip = pod.status?.podIP ?? '';
+    return ip.startsWith('127.') ? direct<T>(ip, path, query) : this.#proxied<T>(pod.metadata.name, path, query);
+  }
+
+  #proxied<T>(pod: string, path: string, query: Record<string, string>): Promise<T> {
+    const proxy = `${collectionPath('v1', 'Pod', this.#namespace)}/${pod}:${ADMIN_PORT}/proxy`;
+    return this.#kube.request<T>({ method: 'GET', path: proxy + path, query, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  }
+}
+
+const isAnswer = (e: unknown): boolean => e instanceof ChatError && (e.code === 'not_found' || e.code === 'invalid_arguments');
+
+async function direct<T>(ip: string, path: string, query: Record<string, string>): Promise<T> {
+  const url = new URL(`http://${ip}:${ADMIN_PORT}${path}`);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch((e: unknown) => {
+    throw new ChatError('service_unavailable', {}, e);
+  });
+  const body = (await response.json().catch(() => ({}))) as { error?: string; message?: string };
+  if (response.ok) return body as T;
+  if (body.error === 'not_found' || body.error === 'invalid_arguments')
+    throw new ChatError('usage', { problem: body.message ?? body.error });
+  throw new ChatError('service_unavailable', {}, new Error(`${url.host}: ${response.status} ${body.message ?? ''}`));
+}

@@ -1,0 +1,78 @@
+/** The accepting end of a link: one gateway, API or channel server. */
+import type { TopicId } from '../../cells/contract/ids.ts';
+import { encodeFrame, type Header, KIND } from '../protocol/frames.ts';
+import type { Hello, Response } from '../protocol/operations.ts';
+import type { Link } from '../protocol/transport.ts';
+import { isRefusal } from '../links/topic-queue.ts';
+
+/** More refusals than this are forgotten, oldest first: their queues have long moved on. */
+const MAX_REFUSED = 10_000;
+
+export class LinkSession {
+  hello: Hello | undefined;
+  lastHeardMs: number;
+  closed = false;
+  readonly #link: Link;
+  readonly #maxQueueBytes: number;
+  readonly #onCut: () => void;
+  /** Per topic, the highest attempt of which a request was refused. */
+  readonly #refused = new Map<TopicId, number>();
+
+  constructor(link: Link, options: { maxQueueBytes: number; nowMs: number; onCut: () => void }) {
+    this.#link = link;
+    this.#maxQueueBytes = options.maxQueueBytes;
+    this.#onCut = options.onCut;
+    this.lastHeardMs = options.nowMs;
+  }
+
+  get peer(): string {
+    return this.#link.peer;
+  }
+
+  /** A peer that does not read is cut: it resubscribes by seq, and costs nobody else memory or time. */
+  send(frame: Uint8Array): void {
+    if (this.closed) return;
+    if (this.#link.bufferedBytes() + frame.length > this.#maxQueueBytes) {
+      this.#onCut();
+      this.close();
+      return;
+    }
+    this.#link.send(frame);
+  }
+
+  bufferedBytes(): number {
+    return this.closed ? 0 : this.#link.bufferedBytes();
+  }
+
+  respond(header: Header, epoch: number, response: Response): void {
+    if (isRefusal(response) && header.topic !== undefined) this.#refuse(header.topic, header.seq);
+    const { requestId, topic, slot } = header;
+    this.send(encodeFrame({ kind: KIND.response, requestId, topic, slot, epoch }, JSON.stringify(response)));
+  }
+
+  /**
+   * Whether an earlier request of this attempt was refused. The sender sends all of the topic's queue again under a
+   * new attempt; taking a later one now would put it before the refused one.
+   */
+  wasRefused(topic: TopicId, attempt: number): boolean {
+    const refused = this.#refused.get(topic);
+    if (refused === undefined) return false;
+    if (attempt <= refused) return true;
+    this.#refused.delete(topic);
+    return false;
+  }
+
+  close(): void {
+    this.closed = true;
+    this.#link.close();
+  }
+
+  #refuse(topic: TopicId, attempt: number): void {
+    if ((this.#refused.get(topic) ?? 0) >= attempt) return;
+    if (this.#refused.size >= MAX_REFUSED) {
+      const oldest = this.#refused.keys().next();
+      if (!oldest.done) this.#refused.delete(oldest.value);
+    }
+    this.#refused.set(topic, attempt);
+  }
+}

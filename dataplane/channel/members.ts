@@ -1,0 +1,51 @@
+/** Who is a member of one channel: read lazily from the store, kept right by the channel's own committed events. */
+import { numberOf, type TopicId, type UserId, userId } from '../../cells/contract/ids.ts';
+import type { ChannelLog } from '../storage/store.ts';
+
+/** A membership looked up is a few bytes; a channel of more readers than this forgets and reads again. */
+const MAX_KNOWN = 20_000;
+
+export class Members {
+  readonly #topic: TopicId;
+  readonly #log: ChannelLog;
+  readonly #known = new Map<UserId, boolean>();
+  #changes = 0;
+
+  constructor(topic: TopicId, log: ChannelLog) {
+    this.#topic = topic;
+    this.#log = log;
+  }
+
+  /** Undefined when it has not been looked up. */
+  get(user: UserId): boolean | undefined {
+    return this.#known.get(user);
+  }
+
+  /** Afterwards `get` knows each of them. Rejects with `store_unavailable`. */
+  async lookUp(users: readonly UserId[]): Promise<void> {
+    const missing = users.filter((user) => !this.#known.has(user));
+    if (missing.length === 0) return;
+    if (this.#known.size + missing.length > MAX_KNOWN) this.#known.clear();
+    await Promise.all(missing.map((user) => this.#read(user)));
+  }
+
+  committed(user: UserId, member: boolean): void {
+    this.#changes++;
+    this.#known.set(user, member);
+  }
+
+  async #read(user: UserId): Promise<void> {
+    for (;;) {
+      const before = this.#changes;
+      const [first] = await this.#log.members(this.#topic, {
+        ...(numberOf(user) > 0n ? { after: userId(numberOf(user) - 1n) } : {}),
+        limit: 1,
+      });
+      if (this.#known.has(user)) return;
+      // A membership that changed while this was read may have been read as it was before.
+      if (before !== this.#changes) continue;
+      this.#known.set(user, first === user);
+      return;
+    }
+  }
+}
