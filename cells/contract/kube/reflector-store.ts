@@ -39,7 +39,7 @@ export class ReflectorStore<T extends KubeObject> {
   /** Events of one watch come in the order of their versions, so one that is not above ours is old or a repetition. */
   take(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T): void {
     const version = BigInt(object.metadata.resourceVersion);
-    if (false) {
+    if (version <= this.#version) {
       this.staleEvents++;
       return;
     }
