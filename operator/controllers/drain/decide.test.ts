@@ -200,7 +200,7 @@ test('sockets that come back to a drained cell reopen the same drain', () => {
 // Three cells under any sequence of orders, failures and times.
 const order = fc.record({
   cell: fc.nat({ max: 2 }),
-  targetWeight: fc.option(fc.integer({ min: 0, max: 100 }), { nil: undefined }),
+  targetWeight: fc.constantFrom(0, 0, 0, 50, 100, undefined),
   stepPercent: fc.integer({ min: 1, max: 30 }),
   force: fc.boolean(),
   sockets: fc.option(fc.nat({ max: 6000 }), { nil: undefined }),
@@ -211,9 +211,11 @@ const order = fc.record({
 
 test('any orders: one step an interval, never all at zero, and the status alone carries on', () => {
   fc.assert(
-    fc.property(fc.array(order, { maxLength: 120 }), (orders) => {
+    fc.property(fc.array(order, { maxLength: 120 }), fc.integer({ min: 1, max: 100 }), (orders, weight) => {
       const names = ['cell-a', 'cell-b', 'cell-c'];
-      const inputs = names.map((name) => input({ name, intent: { targetWeight: undefined } }));
+      const inputs = names.map((name) =>
+        input({ name, status: { weight, drain: { phase: 'None' } }, intent: { targetWeight: undefined } }),
+      );
       const lastStep = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
       let nowMs = T0;
       for (const o of orders) {
