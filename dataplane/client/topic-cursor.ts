@@ -1,0 +1,71 @@
+/**
+ * One topic's place in its sequence: whatever order and however often items come, they leave in seq order, once each,
+ * and none is skipped but by `skipTo`. Pure.
+ */
+export class TopicCursor<T> {
+  #last: number;
+  readonly #held = new Map<number, T>();
+  /** A gap is being filled, or the next seq may be any: after the own membership has ended. */
+  #state: 'following' | 'filling' | 'open' = 'following';
+
+  /** Everything up to `last` is had, or not owed. */
+  constructor(last: number) {
+    this.#last = last;
+  }
+
+  get last(): number {
+    return this.#last;
+  }
+  /** Something came that is not next, and nobody fills the gap. */
+  get behind(): boolean {
+    return this.#state === 'following' && this.#held.size > 0;
+  }
+  /** The user is no member any more: the topic is not to be resumed. */
+  get ended(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** What is due now, in order; undefined for a duplicate. */
+  offer(seq: number, item: T): T[] | undefined {
+    if (seq <= this.#last || this.#held.has(seq)) return undefined;
+    this.#held.set(seq, item);
+    if (this.#state === 'open') {
+      this.#state = 'following';
+      this.#last = seq - 1;
+    }
+    return this.#state === 'filling' ? [] : this.#release();
+  }
+
+  /** From now on items are held until `skipTo`. */
+  fill(): void {
+    this.#state = 'filling';
+  }
+
+  /** Everything up to `seq` is had, or cannot be had any more. Returns what is due after it. */
+  skipTo(seq: number): T[] {
+    this.#last = Math.max(this.#last, seq);
+    for (const held of [...this.#held.keys()]) if (held <= this.#last) this.#held.delete(held);
+    this.#state = 'following';
+    return this.#release();
+  }
+
+  /** The connection is new: what was held comes again. */
+  dropHeld(): void {
+    this.#held.clear();
+    if (this.#state === 'filling') this.#state = 'following';
+  }
+
+  end(): void {
+    this.#state = 'open';
+    this.#held.clear();
+  }
+
+  #release(): T[] {
+    const due: T[] = [];
+    for (let item = this.#held.get(this.#last + 1); item !== undefined; item = this.#held.get(this.#last + 1)) {
+      this.#held.delete(++this.#last);
+      due.push(item);
+    }
+    return due;
+  }
+}
