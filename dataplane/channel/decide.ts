@@ -3,14 +3,22 @@
  * everything that must be known has been looked up before.
  */
 import { assertNever, ChatError, type ErrorCode, type ErrorDetails } from '../../cells/contract/errors.ts';
-import { kindOf, type TopicId, type UserId, type WorkspaceId } from '../../cells/contract/ids.ts';
+import { kindOf, type UserId, type WorkspaceId } from '../../cells/contract/ids.ts';
 import type { Trace } from '../protocol/frames.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Operation, Operations, Posted, Request, Response } from '../protocol/operations.ts';
 import type { MessageRow, UserRow } from '../storage/store.ts';
 import { authoriseChannel, authoriseMessage, authoriseOther } from './authorise.ts';
 import type { Draft } from './draft.ts';
-import { channelCreatedJson, deletedJson, editedJson, memberJson, messageJson, publishedJson, SYSTEM_USER } from './events.ts';
+import {
+  channelCreatedJson,
+  deletedJson,
+  editedJson,
+  memberJson,
+  messageJson,
+  publishedJson,
+  SYSTEM_USER,
+} from './events.ts';
 
 export const DURABLE = ['create', 'post', 'update', 'delete', 'join', 'leave', 'invite', 'kick', 'publish'] as const;
 export type DurableOperation = (typeof DURABLE)[number];
@@ -265,4 +273,3 @@ export function usersAskedFor(request: Request): UserId[] {
   const { channel, members } = request.args as Operations['create']['args'];
   return [...new Set([channel.creator, ...members])];
 }
-

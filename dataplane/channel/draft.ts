@@ -66,7 +66,18 @@ export class Draft {
     this.#head = { seq, ts };
     const { payload, projection } = event.build({ topic: this.topic, workspace, seq, ts });
     const { type, user, clientKey, trace } = event;
-    const entry = { topic: this.topic, workspace, seq, epoch: this.#facts.epoch, ts, type, user, clientKey, payload, projection };
+    const entry = {
+      topic: this.topic,
+      workspace,
+      seq,
+      epoch: this.#facts.epoch,
+      ts,
+      type,
+      user,
+      clientKey,
+      payload,
+      projection,
+    };
     this.events.push({ entry, trace });
     const posted = { seq, ts: formatTs(ts), duplicate: false };
     if (user !== undefined && clientKey !== undefined) this.#posted.set(postedKey(user, clientKey), posted);

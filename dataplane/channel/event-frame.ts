@@ -13,7 +13,11 @@ export interface FrameOf {
   member: { user: UserId; joined: boolean } | undefined;
 }
 
-export function eventFrame(event: Pick<StoredEvent, 'topic' | 'seq' | 'payload'>, of: FrameOf, plants: Plants): Uint8Array {
+export function eventFrame(
+  event: Pick<StoredEvent, 'topic' | 'seq' | 'payload'>,
+  of: FrameOf,
+  plants: Plants,
+): Uint8Array {
   const { slot, epoch, trace } = of;
   const member = of.member?.joined === false && plants.has('late-kick') ? undefined : of.member;
   const header = { kind: KIND.event, topic: event.topic, seq: event.seq, slot, epoch, trace };

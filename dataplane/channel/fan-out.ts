@@ -1,7 +1,8 @@
 /** One frame an event, the same bytes to every subscribed link. */
-import { typingJson } from './events.ts';
+
 import type { TopicId, UserId } from '../../cells/contract/ids.ts';
 import { encodeFrame, KIND } from '../protocol/frames.ts';
+import { typingJson } from './events.ts';
 import type { LinkSession } from './link-session.ts';
 import type { ChannelMetrics } from './metrics.ts';
 

@@ -1,9 +1,9 @@
 /** The accepting end of a link: one gateway, API or channel server. */
 import type { TopicId } from '../../cells/contract/ids.ts';
+import { isRefusal } from '../links/topic-queue.ts';
 import { encodeFrame, type Header, KIND } from '../protocol/frames.ts';
 import type { Hello, Response } from '../protocol/operations.ts';
 import type { Link } from '../protocol/transport.ts';
-import { isRefusal } from '../links/topic-queue.ts';
 
 /** More refusals than this are forgotten, oldest first: their queues have long moved on. */
 const MAX_REFUSED = 10_000;
@@ -12,6 +12,8 @@ export class LinkSession {
   hello: Hello | undefined;
   lastHeardMs: number;
   closed = false;
+  /** What this link is subscribed to, or is catching up with. */
+  readonly subscriptions = new Map<TopicId, { cancel(): void }>();
   readonly #link: Link;
   readonly #maxQueueBytes: number;
   readonly #onCut: () => void;
@@ -62,8 +64,14 @@ export class LinkSession {
     return false;
   }
 
+  unsubscribe(topic: TopicId): void {
+    this.subscriptions.get(topic)?.cancel();
+    this.subscriptions.delete(topic);
+  }
+
   close(): void {
     this.closed = true;
+    for (const topic of [...this.subscriptions.keys()]) this.unsubscribe(topic);
     this.#link.close();
   }
 

@@ -23,12 +23,18 @@ export class ChannelMetrics {
   readonly projectionRetries: Counter;
   readonly #fanOut: Histogram<'channel_size_bucket'>;
 
-  constructor(registry: Registry = new Registry()) {
+  /** `collect` sets the gauges when they are asked for. */
+  constructor(registry: Registry = new Registry(), collect: () => void = () => {}) {
     this.registry = registry;
     const registers = [registry];
     const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
     const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
-    this.channelsPerHost = gauge('channel_server_channels_per_host', 'Topics in memory.');
+    this.channelsPerHost = new Gauge({
+      name: 'channel_server_channels_per_host',
+      help: 'Topics in memory.',
+      registers,
+      collect, // registered first, so its collect runs before the others are read
+    });
     this.slotsOwned = gauge('ring_slots_owned', 'Slots claimed and served.');
     this.links = gauge('links_open', 'Links of gateways, API and channel servers.');
     this.linkQueueBytes = gauge('link_queue_bytes', 'Bytes queued to all links and not yet handed to the kernel.');

@@ -1,8 +1,8 @@
 /** The topics in memory, by slot, and the reading of their heads: many at once, 500 a query. */
 import { type Clock, type Random, sleep } from '../../cells/contract/clock.ts';
 import type { TopicId } from '../../cells/contract/ids.ts';
-import type { Head, Store } from '../storage/store.ts';
 import { backoffMs } from '../links/backoff.ts';
+import type { Head, Store } from '../storage/store.ts';
 import { Topic } from './topic.ts';
 
 const HEADS_PER_QUERY = 500;

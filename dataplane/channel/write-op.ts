@@ -3,7 +3,14 @@ import { ChatError } from '../../cells/contract/errors.ts';
 import { formatTs, parseTs, type UserId } from '../../cells/contract/ids.ts';
 import type { Operations, Posted, Request, Response } from '../protocol/operations.ts';
 import type { Store, StoredEvent, UserRow } from '../storage/store.ts';
-import { type DurableOperation, type DurableRequest, deleteKey, type Lookups, membersAskedFor, usersAskedFor } from './decide.ts';
+import {
+  type DurableOperation,
+  type DurableRequest,
+  deleteKey,
+  type Lookups,
+  membersAskedFor,
+  usersAskedFor,
+} from './decide.ts';
 import { SYSTEM_USER } from './events.ts';
 import type { Topic } from './topic.ts';
 
@@ -19,9 +26,7 @@ export interface WriteOp extends DurableRequest {
 
 const NOTHING: Lookups = { users: new Map(), message: undefined, earlier: undefined, home: undefined };
 
-export function writeOp(
-  of: Pick<WriteOp, 'request' | 'trace' | 'arrivedMs' | 'respond' | 'ignoreKey'>,
-): WriteOp {
+export function writeOp(of: Pick<WriteOp, 'request' | 'trace' | 'arrivedMs' | 'respond' | 'ignoreKey'>): WriteOp {
   return { ...of, lookups: NOTHING, ready: false, conflicts: 0 };
 }
 

@@ -1,0 +1,75 @@
+/** The tables that a channel server commits itself. Pure: the next table, or undefined when there is nothing to do. */
+import { memberIndex, NONE, nextTable, type RingTable } from '../../cells/contract/ring-table.ts';
+
+/** The standby's commit: it becomes owner of the slots that a dead owner left to it. */
+export function takeover(
+  table: RingTable,
+  me: string,
+  isDead: (incarnation: string) => boolean,
+): { table: RingTable; slots: number[] } | undefined {
+  const self = memberIndex(table, me);
+  if (self === NONE) return undefined;
+  const dead = table.members.map((m) => m.incarnation !== me && isDead(m.incarnation));
+  const slots: number[] = [];
+  for (let slot = 0; slot < table.owner.length; slot++) {
+    const owner = table.owner[slot]!;
+    if (table.standby[slot] === self && owner !== NONE && dead[owner]) slots.push(slot);
+  }
+  if (slots.length === 0) return undefined;
+  const next = nextTable(table);
+  for (const slot of slots) {
+    next.owner[slot] = self;
+    next.standby[slot] = NONE; // the ring manager chooses the next one
+    next.target[slot] = NONE;
+    next.slotEpoch[slot] = next.epoch;
+  }
+  return { table: next, slots };
+}
+
+/** The owner's commit at the end of a planned handoff. Slots that are not ours, or not meant for `target`, are left out. */
+export function handover(
+  table: RingTable,
+  of: { me: string; target: string; slots: readonly number[]; leaving: boolean },
+): { table: RingTable; slots: number[] } | undefined {
+  const self = memberIndex(table, of.me);
+  const target = memberIndex(table, of.target);
+  if (self === NONE || target === NONE) return undefined;
+  const slots = of.slots.filter((slot) => table.owner[slot] === self && table.target[slot] === target);
+  if (slots.length === 0) return undefined;
+  const otherZone = table.members[self]!.zone !== table.members[target]!.zone;
+  const next = nextTable(table);
+  for (const slot of slots) {
+    next.owner[slot] = target;
+    next.target[slot] = NONE;
+    next.slotEpoch[slot] = next.epoch;
+    // The old owner knows the topics best, if it stays and is in another zone.
+    if (next.standby[slot] === target) next.standby[slot] = otherZone && !of.leaving ? self : NONE;
+  }
+  return { table: next, slots };
+}
+
+/**
+ * A server that ends by plan sends its slots to their standbys, or over the other members in turn. Only live members
+ * are chosen. Undefined when every slot has a live target or nobody is there to take it.
+ */
+export function evacuate(
+  table: RingTable,
+  me: string,
+  isAlive: (incarnation: string) => boolean,
+): RingTable | undefined {
+  const self = memberIndex(table, me);
+  if (self === NONE) return undefined;
+  const fit = table.members.map((m) => m.incarnation !== me && isAlive(m.incarnation));
+  const others = fit.flatMap((ok, index) => (ok ? [index] : []));
+  if (others.length === 0) return undefined;
+  const next = nextTable(table);
+  let turn = 0;
+  let changed = false;
+  for (let slot = 0; slot < table.owner.length; slot++) {
+    if (table.owner[slot] !== self || fit[table.target[slot]!]) continue;
+    const standby = table.standby[slot]!;
+    next.target[slot] = fit[standby] ? standby : others[turn++ % others.length]!;
+    changed = true;
+  }
+  return changed ? next : undefined;
+}

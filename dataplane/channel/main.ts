@@ -1,0 +1,74 @@
+/** The channel role: owns slots. Reads the slot table from the store itself, so it needs no control plane to run. */
+import { startAdminServer } from '../../cells/contract/process/admin-server.ts';
+import { type Config, integer, type Settings, text } from '../../cells/contract/process/config.ts';
+import type { RunningRole } from '../../cells/contract/process/lifecycle.ts';
+import type { Logger } from '../../cells/contract/process/log.ts';
+import { systemClock as clock, systemRandom as random } from '../../cells/contract/system-clock.ts';
+import { TcpTransport } from '../links/index.ts';
+import { openStore } from '../storage/open.ts';
+import { ChannelMetrics } from './metrics.ts';
+import { ChannelServer } from './server.ts';
+
+const port = { min: 0, max: 65_535 };
+
+export const settings = {
+  podName: text('POD_NAME', 'Name of the Pod.'),
+  podUid: text('POD_UID', 'Uid of the Pod: part of the incarnation.'),
+  podIp: text('POD_IP', 'Address to listen on, and source address of links.'),
+  cell: text('CELL', 'Name of the Cell.'),
+  zone: text('ZONE', 'Zone of the Cell.'),
+  region: text('REGION', 'Region of the Cell.', ''),
+  ring: text('RING', 'Namespace and name of the ChannelRing: chatcells/main.'),
+  storeUrl: text('STORE_URL', 'mysql://user:password@host:port/database or sqlite:/path.'),
+  linkPort: integer('LINK_PORT', 'Port of the links.', port, '7000'),
+  adminPort: integer('ADMIN_PORT', 'Port of /livez, /readyz and /metrics.', port, '9090'),
+  heartbeatMs: integer('HEARTBEAT_MS', 'Interval of the heartbeat, in milliseconds.', { min: 10, max: 60_000 }, '500'),
+  missed: integer('HEARTBEATS_MISSED', 'Heartbeats missed before a member counts as dead.', { min: 2, max: 100 }, '4'),
+  weight: integer('WEIGHT', 'Share of slots relative to the other members.', { min: 1, max: 100 }, '1'),
+  handoverMs: integer(
+    'HANDOVER_MS',
+    'Time that an orderly end has to hand its slots over, in milliseconds.',
+    { min: 0, max: 600_000 },
+    '18000',
+  ),
+} as const satisfies Settings;
+
+export async function run(config: Config<typeof settings>, log: Logger): Promise<RunningRole> {
+  await using started = new AsyncDisposableStack();
+  let server: ChannelServer | undefined;
+  const metrics = new ChannelMetrics(undefined, () => server?.collect());
+  const admin = await startAdminServer({
+    host: config.podIp,
+    port: config.adminPort,
+    registry: metrics.registry,
+    notReady: () => server?.waitingFor ?? ['store'],
+    route: (url) =>
+      url.pathname === '/debug/v1/channel'
+        ? Promise.resolve({ slots: server?.slotCount ?? 0, topics: server?.topicCount ?? 0 })
+        : undefined,
+  });
+  started.defer(() => admin.close());
+  const store = await openStore(config.storeUrl);
+  started.defer(() => store.close());
+  const { podName: pod, cell, zone, ring, weight } = config;
+  server = await ChannelServer.start({
+    ...{ store, clock, random, log, metrics },
+    transport: new TcpTransport({ localAddress: config.podIp }),
+    row: {
+      incarnation: `${config.podUid}/${random.hex(4)}`,
+      ...{ pod, cell, zone, ring, weight },
+      address: `${config.podIp}:${config.linkPort}`,
+    },
+    heartbeatMs: config.heartbeatMs,
+    missed: config.missed,
+  });
+  const running = started.move();
+  const live = server;
+  let closing: Promise<void> | undefined;
+  return {
+    close: () => {
+      closing ??= live.close(config.handoverMs).then(() => running.disposeAsync());
+      return closing;
+    },
+  };
+}

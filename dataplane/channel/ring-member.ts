@@ -1,0 +1,294 @@
+/**
+ * This incarnation as a member of its ring: beats, reads the table and the other members' heartbeats each interval,
+ * and brings what it holds in line with the table. The table says who should own a slot; only a claim in the store
+ * makes it so.
+ *
+ * Commits of the table run in one chain (`#inTurn`). Claims have a chain of their own: a server that takes slots must
+ * not wait until it has handed its own to somebody who may be waiting for it.
+ */
+import { type Clock, type Random, sleep, type Timer } from '../../cells/contract/clock.ts';
+import { Liveness, type Verdict } from '../../cells/contract/liveness.ts';
+import type { Logger } from '../../cells/contract/process/log.ts';
+import type { Heartbeat, NodeLoad } from '../../cells/contract/ring-store.ts';
+import { memberIndex, NONE, type RingTable } from '../../cells/contract/ring-table.ts';
+import type { Fence, Store } from '../storage/store.ts';
+import { evacuate, takeover } from './commits.ts';
+import type { ChannelMetrics } from './metrics.ts';
+import type { Slots } from './slots.ts';
+import type { TableControl } from './table-control.ts';
+
+export interface RingMemberOptions {
+  store: Store;
+  row: Pick<Heartbeat, 'incarnation' | 'pod' | 'cell' | 'zone' | 'ring' | 'address' | 'weight'>;
+  heartbeatMs: number;
+  missed: number;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  metrics: ChannelMetrics;
+  control: TableControl;
+  slots: Slots;
+  load(): NodeLoad;
+  /** The slots have just been claimed and are served from now on. */
+  claimed(slots: readonly { slot: number; epoch: number }[]): void;
+  /** The slot is no longer ours: everything of it in memory is void. */
+  lost(slot: number): void;
+  /** Carries out the planned moves that the table asks of this owner. Called in turn; never rejects. */
+  handOff(table: RingTable): Promise<void>;
+}
+
+/** Above this the server owns nothing: its ts would be far off everybody else's. */
+const MAX_SKEW_MS = 10_000;
+const SKEW_EVERY_TICKS = 20;
+
+export class RingMember {
+  readonly #o: RingMemberOptions;
+  readonly #liveness: Liveness;
+  #timer: Timer | undefined;
+  #counter = 0;
+  #ticks = 0;
+  #leaving = false;
+  #closed = false;
+  #beatFailed = false;
+  #beating = false;
+  #ticking = false;
+  #skewed = false;
+  #verdict: Verdict | undefined;
+  /** Polls in a row in which a member of the table had no heartbeat row at all. */
+  readonly #rowless = new Map<string, number>();
+  #chain: Promise<unknown> = Promise.resolve();
+  #claims: Promise<unknown> = Promise.resolve();
+  #answered = false;
+
+  constructor(options: RingMemberOptions) {
+    this.#o = options;
+    this.#liveness = new Liveness({ heartbeatMs: options.heartbeatMs, missed: options.missed });
+  }
+
+  /** The store has answered at least once and this server's own row is written. */
+  get ready(): boolean {
+    return this.#answered && !this.#beatFailed;
+  }
+  get leaving(): boolean {
+    return this.#leaving;
+  }
+  get #me(): string {
+    return this.#o.row.incarnation;
+  }
+
+  start(): void {
+    this.#tick();
+    this.#timer = this.#o.clock.every(this.#o.heartbeatMs, () => this.#tick());
+  }
+
+  /** Reads the table now. Resolves when what it says has been done; never rejects. */
+  refresh(): Promise<void> {
+    return this.#inTurn(() => this.#align());
+  }
+
+  /** Another server says that the table has reached this epoch: read it and claim what it gives, now. */
+  async takeNow(tableEpoch: number): Promise<RingTable | undefined> {
+    if ((this.#o.control.table?.epoch ?? -1) < tableEpoch) await this.#readTable();
+    const table = this.#o.control.table;
+    if (table !== undefined) await this.#claimMissing();
+    return table;
+  }
+
+  /** Reads the table if it is older than this, without claiming anything. */
+  async tableAt(tableEpoch: number): Promise<RingTable | undefined> {
+    if ((this.#o.control.table?.epoch ?? -1) < tableEpoch) await this.#readTable();
+    return this.#o.control.table;
+  }
+
+  /** Runs `step` when no other step runs. */
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const next = this.#chain.then(async () => {
+      if (this.#closed) return;
+      try {
+        await step();
+      } catch (err: unknown) {
+        this.#o.log.warn({ err }, 'ring step failed');
+      }
+    });
+    this.#chain = next;
+    return next;
+  }
+
+  /** Hands every slot over, until none is held or `graceMs` is over; then removes the row. */
+  async leave(graceMs: number): Promise<void> {
+    this.#leaving = true;
+    await this.#beat();
+    const until = this.#o.clock.monotonicMs() + graceMs;
+    while (this.#o.slots.size > 0 && this.#o.clock.monotonicMs() < until) {
+      await this.refresh();
+      if (this.#o.slots.size > 0) await sleep(this.#o.clock, this.#o.heartbeatMs / 5);
+    }
+    if (this.#o.slots.size > 0) this.#o.log.warn({ slots: this.#o.slots.size }, 'slots are left to their standbys');
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.#chain;
+    await this.#o.store.ring.forget([this.#me]).catch((err: unknown) => this.#o.log.warn({ err }, 'row stays behind'));
+  }
+
+  /** Ends at once, leaving the row: for a process that is killed in a simulation or test. */
+  abort(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  #tick(): void {
+    void this.#beat();
+    if (this.#ticking) return; // a slow store gets no pile of polls
+    this.#ticking = true;
+    void this.#poll().finally(() => {
+      this.#ticking = false;
+    });
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#beating || this.#closed) return;
+    this.#beating = true;
+    try {
+      const state = this.#leaving ? 'leaving' : 'serving';
+      await this.#o.store.ring.beat({
+        ...this.#o.row,
+        role: 'channel',
+        counter: ++this.#counter,
+        state,
+        load: this.#o.load(),
+      });
+      this.#beatFailed = false;
+    } catch (err: unknown) {
+      if (!this.#beatFailed) this.#o.log.warn({ err }, 'heartbeat not written');
+      this.#beatFailed = true;
+    } finally {
+      this.#beating = false;
+    }
+  }
+
+  async #poll(): Promise<void> {
+    const { clock, store, row } = this.#o;
+    const before = clock.monotonicMs();
+    try {
+      if (this.#ticks++ % SKEW_EVERY_TICKS === 0) await this.#checkClock();
+      const rows = await store.ring.heartbeats(row.ring);
+      const now = clock.monotonicMs();
+      this.#verdict = this.#liveness.observe(rows, now, now - before);
+      this.#countRowless(rows);
+      this.#answered = true;
+    } catch {
+      this.#verdict = this.#liveness.observeFailure(clock.monotonicMs());
+      this.#rowless.clear();
+    }
+    await this.refresh();
+  }
+
+  async #checkClock(): Promise<void> {
+    const skewMs = this.#o.clock.wallMs() - (await this.#o.store.wallMs());
+    this.#o.metrics.clockSkewMs.set(skewMs);
+    const skewed = Math.abs(skewMs) > MAX_SKEW_MS;
+    if (skewed !== this.#skewed)
+      this.#o.log[skewed ? 'error' : 'info']({ skewMs }, skewed ? 'clock too far off to own slots' : 'clock mended');
+    this.#skewed = skewed;
+  }
+
+  #countRowless(rows: readonly Heartbeat[]): void {
+    const seen = new Set(rows.map((r) => r.incarnation));
+    const members = this.#o.control.table?.members ?? [];
+    for (const { incarnation } of members)
+      if (seen.has(incarnation)) this.#rowless.delete(incarnation);
+      else this.#rowless.set(incarnation, (this.#rowless.get(incarnation) ?? 0) + 1);
+  }
+
+  /** Nobody is dead to a server that cannot write its own row: it may be the one that is cut off. */
+  #isDead(incarnation: string): boolean {
+    if (this.#beatFailed || this.#verdict === undefined || this.#verdict.withheld !== undefined) return false;
+    return this.#verdict.dead.has(incarnation) || (this.#rowless.get(incarnation) ?? 0) >= this.#o.missed;
+  }
+
+  async #align(): Promise<void> {
+    const table = await this.#readTable();
+    if (table === undefined) return;
+    await this.#claimMissing();
+    await this.#takeOver();
+    if (this.#leaving) await this.#evacuate();
+    const latest = this.#o.control.table;
+    if (latest !== undefined) await this.#o.handOff(latest);
+  }
+
+  async #readTable(): Promise<RingTable | undefined> {
+    const { control, store, row } = this.#o;
+    const table = await store.ring.readTable(row.ring, control.table?.epoch);
+    if (table !== undefined) this.adopt(table);
+    return control.table;
+  }
+
+  /** Takes a table that was read or committed: what it gives to others is released at once. */
+  adopt(table: RingTable): void {
+    const { control, slots } = this.#o;
+    control.update(table);
+    const current = control.table ?? table;
+    const self = memberIndex(current, this.#me);
+    for (const slot of slots.held())
+      if (current.owner[slot] !== self || self === NONE || current.slotEpoch[slot] !== slots.epoch(slot))
+        this.#o.lost(slot);
+  }
+
+  #claimMissing(): Promise<void> {
+    const next = this.#claims.then(() => this.#claim());
+    this.#claims = next.catch(() => {});
+    return next;
+  }
+
+  async #claim(): Promise<void> {
+    const { slots, store, row, control, log } = this.#o;
+    const table = control.table;
+    if (table === undefined || this.#skewed || this.#closed) return;
+    const self = memberIndex(table, this.#me);
+    if (self === NONE) return;
+    const fences: Fence[] = [];
+    for (let slot = 0; slot < table.owner.length; slot++)
+      if (table.owner[slot] === self && slots.epoch(slot) === undefined)
+        fences.push({ ring: row.ring, slot, epoch: table.slotEpoch[slot]! });
+    if (fences.length === 0) return;
+    const held = await store.log.claim(this.#me, fences);
+    const now = control.table ?? table;
+    const mine = memberIndex(now, this.#me);
+    // The table may have moved on while the claim was under way.
+    const claimed = fences.filter(
+      (f) => held.has(f.slot) && now.owner[f.slot] === mine && now.slotEpoch[f.slot] === f.epoch,
+    );
+    for (const { slot, epoch } of claimed) slots.claimed(slot, epoch);
+    if (claimed.length > 0) this.#o.claimed(claimed);
+    if (held.size < fences.length)
+      log.warn({ refused: fences.length - held.size }, 'slots have a newer claim: reading the table again');
+  }
+
+  async #takeOver(): Promise<void> {
+    const { control, store, metrics, log } = this.#o;
+    if (this.#leaving || this.#skewed || control.table === undefined) return;
+    const step = takeover(control.table, this.#me, (incarnation) => this.#isDead(incarnation));
+    if (step === undefined) return;
+    if (!(await store.ring.compareAndSetTable(step.table))) {
+      await this.#readTable(); // another commit came first; the next round judges anew
+      return;
+    }
+    metrics.takeovers.inc(step.slots.length);
+    log.warn({ slots: step.slots.length, epoch: step.table.epoch }, 'took over from a dead owner');
+    this.adopt(step.table);
+    await this.#claimMissing();
+  }
+
+  async #evacuate(): Promise<void> {
+    const { control, store } = this.#o;
+    if (control.table === undefined) return;
+    const next = evacuate(control.table, this.#me, (incarnation) => this.#verdict?.alive.has(incarnation) === true);
+    if (next === undefined) return;
+    if (await store.ring.compareAndSetTable(next)) this.adopt(next);
+    else await this.#readTable();
+  }
+}

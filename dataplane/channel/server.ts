@@ -1,0 +1,432 @@
+/**
+ * The channel server: owner of slots. It accepts links of gateways, API and channel servers, numbers and stores the
+ * events of its topics, and only then answers and fans out.
+ *
+ * Why a batch that was stored may be fanned out even if the slot is lost by then: its commit passed the fence, so it
+ * came before the next owner's claim and the next owner sends the same events from the log. Receivers take whichever
+ * comes first, by seq. A batch that the fence refused is never answered and never fanned out.
+ */
+import type { Clock, Random, Timer } from '../../cells/contract/clock.ts';
+import { ChatError } from '../../cells/contract/errors.ts';
+import { numberOf, type TopicId } from '../../cells/contract/ids.ts';
+import type { Logger } from '../../cells/contract/process/log.ts';
+import type { Heartbeat } from '../../cells/contract/ring-store.ts';
+import { slotOf } from '../../cells/contract/slot.ts';
+import { LinkedOwnerClient } from '../links/owner-client.ts';
+import { bodyOf, decodeHeader, encodeFrame, type Header, KIND } from '../protocol/frames.ts';
+import type { Hello, Operations, Owned, Request, Response } from '../protocol/operations.ts';
+import type { Link, LinkTransport } from '../protocol/transport.ts';
+import type { Store } from '../storage/store.ts';
+import { Batcher } from './batcher.ts';
+import { type DurableOperation, failure, isDurable } from './decide.ts';
+import { eventFrame, memberOf } from './event-frame.ts';
+import { fanOut, fanOutTyping } from './fan-out.ts';
+import { Handoff } from './handoff.ts';
+import { LinkSession } from './link-session.ts';
+import type { ChannelMetrics } from './metrics.ts';
+import { NO_PLANTS, type Plants } from './plants.ts';
+import { isProjectedEvent, Projector } from './projector.ts';
+import { authorise, isRead, type ReadOperation, read } from './reads.ts';
+import { RingMember } from './ring-member.ts';
+import { Slots } from './slots.ts';
+import { subscribe } from './subscribe.ts';
+import { TableControl } from './table-control.ts';
+import type { Topic } from './topic.ts';
+import { type Decided, TopicWriter } from './topic-writer.ts';
+import { Topics } from './topics.ts';
+import { internalFailure, isProjected, keyOf, writeOp } from './write-op.ts';
+
+export interface ChannelServerOptions {
+  store: Store;
+  transport: LinkTransport;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  metrics: ChannelMetrics;
+  /** `address`: the link listener's; with port 0 the bound one is taken. */
+  row: Pick<Heartbeat, 'incarnation' | 'pod' | 'cell' | 'zone' | 'ring' | 'address' | 'weight'>;
+  heartbeatMs: number;
+  missed: number;
+  /** Bytes queued to one link at which it is cut. Default 16 MiB. */
+  maxLinkQueueBytes?: number;
+  /** Test-only; see plants.ts. */
+  plants?: Plants;
+}
+
+const SWEEP_MS = 30_000;
+const LINK_SILENT_MS = 10_000;
+const DEFAULT_LINK_QUEUE_BYTES = 16 * 1024 * 1024;
+
+export class ChannelServer {
+  readonly #o: ChannelServerOptions;
+  readonly #plants: Plants;
+  readonly #slots = new Slots();
+  readonly #topics: Topics;
+  readonly #writers = new Map<Topic, TopicWriter>();
+  readonly #sessions = new Set<LinkSession>();
+  readonly #control = new TableControl();
+  readonly #peers: LinkedOwnerClient;
+  readonly #batcher: Batcher;
+  readonly #projector: Projector;
+  readonly #member: RingMember;
+  readonly #hello: Hello;
+  readonly #sweeper: Timer;
+  #listener: { address: string; close(): Promise<void> } | undefined;
+  #closing: Promise<void> | undefined;
+
+  static async start(options: ChannelServerOptions): Promise<ChannelServer> {
+    const early: Link[] = [];
+    let accept = (link: Link): void => void early.push(link);
+    const listener = await options.transport.listen(options.row.address, (link) => accept(link));
+    const server = new ChannelServer({ ...options, row: { ...options.row, address: listener.address } });
+    server.#listener = listener;
+    accept = (link) => server.#accept(link);
+    for (const link of early) accept(link);
+    server.#member.start();
+    return server;
+  }
+
+  private constructor(options: ChannelServerOptions) {
+    this.#o = options;
+    this.#plants = options.plants ?? NO_PLANTS;
+    const { store, transport, clock, random, log, metrics, row, heartbeatMs, missed } = options;
+    const { incarnation, pod, zone, cell, ring } = row;
+    this.#hello = { role: 'channel', incarnation, zone, cell, pod };
+    this.#topics = new Topics(store, clock, random);
+    this.#peers = new LinkedOwnerClient({ control: this.#control, transport, clock, random, log, hello: this.#hello });
+    this.#projector = new Projector({ store, ring, owners: this.#peers, clock, random, log, metrics });
+    this.#batcher = new Batcher({
+      ...{ store, owner: incarnation, ring, clock, random, log, metrics, plants: this.#plants },
+      fenced: (slots) => this.#fenced(slots),
+    });
+    const handoff = new Handoff({
+      ...{ me: incarnation, ring, store: store.ring, peers: this.#peers, slots: this.#slots, clock, log, metrics },
+      leaving: () => this.#member.leaving,
+      adopt: (table) => this.#member.adopt(table),
+      flush: (slots) => this.#flush(slots),
+      heads: (slots) =>
+        this.#topicsOf(slots)
+          .flatMap((t) => (t.isLoaded ? [[t.topic, t.head] as const] : []))
+          .map(([t, h]) => [t, h]),
+    });
+    this.#member = new RingMember({
+      ...{ store, row, heartbeatMs, missed, clock, random, log, metrics, control: this.#control, slots: this.#slots },
+      load: () => ({ sockets: 0, slots: this.#slots.size, topics: this.#topics.size, perSecond: 0 }),
+      claimed: (slots) => this.#claimed(slots),
+      lost: (slot) => this.#lost(slot),
+      handOff: (table) => handoff.run(table),
+    });
+    this.#sweeper = clock.every(SWEEP_MS, () => this.#sweep());
+  }
+
+  get address(): string {
+    return this.#o.row.address;
+  }
+  get slotCount(): number {
+    return this.#slots.size;
+  }
+  get topicCount(): number {
+    return this.#topics.size;
+  }
+  /** What the process still waits for; empty when it is ready. */
+  get waitingFor(): readonly string[] {
+    if (this.#member.leaving) return ['leaving'];
+    return this.#member.ready ? [] : ['store'];
+  }
+  /** Gauges that are read when they are asked for. */
+  collect(): void {
+    const { metrics } = this.#o;
+    metrics.channelsPerHost.set(this.#topics.size);
+    metrics.slotsOwned.set(this.#slots.size);
+    metrics.links.set(this.#sessions.size);
+    metrics.linkQueueBytes.set([...this.#sessions].reduce((sum, s) => sum + s.bufferedBytes(), 0));
+  }
+
+  /** Hands over every slot within `graceMs`, then ends. Idempotent. */
+  close(graceMs = 10_000): Promise<void> {
+    this.#closing ??= this.#end(graceMs);
+    return this.#closing;
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    await this.#member.leave(graceMs);
+    await this.#member.close();
+    this.#stop();
+    await this.#listener?.close();
+    await this.#peers.close();
+  }
+
+  /** Ends at once, as if killed: nothing is handed over and nothing more is written. */
+  abort(): void {
+    this.#member.abort();
+    this.#stop();
+    void this.#listener?.close();
+    void this.#peers.close();
+  }
+
+  #stop(): void {
+    this.#sweeper.cancel();
+    this.#batcher.close();
+    this.#projector.close();
+    this.#topics.close();
+    for (const slot of this.#slots.held()) this.#lost(slot);
+    for (const session of [...this.#sessions]) session.close();
+    this.#sessions.clear();
+  }
+
+  #accept(link: Link): void {
+    const session = new LinkSession(link, {
+      maxQueueBytes: this.#o.maxLinkQueueBytes ?? DEFAULT_LINK_QUEUE_BYTES,
+      nowMs: this.#o.clock.monotonicMs(),
+      onCut: () => this.#o.metrics.linksCut.inc(),
+    });
+    this.#sessions.add(session);
+    link.handle({
+      frame: (frame) => this.#frame(session, frame),
+      closed: () => {
+        this.#sessions.delete(session);
+        session.close();
+      },
+    });
+  }
+
+  #frame(session: LinkSession, frame: Uint8Array): void {
+    const header = decodeHeader(frame);
+    if (header === undefined || session.closed) {
+      session.close();
+      return;
+    }
+    session.lastHeardMs = this.#o.clock.monotonicMs();
+    switch (header.kind) {
+      case KIND.hello:
+        session.hello = JSON.parse(bodyOf(frame).toString()) as Hello;
+        session.send(encodeFrame({ kind: KIND.hello }, JSON.stringify(this.#hello)));
+        this.#tellOwned(
+          [session],
+          this.#slots.held().map((slot) => ({ slot, epoch: this.#slots.epoch(slot)! })),
+        );
+        return;
+      case KIND.ping:
+        session.send(encodeFrame({ kind: KIND.pong }));
+        return;
+      case KIND.unsubscribe:
+        if (header.topic !== undefined) session.unsubscribe(header.topic);
+        return;
+      case KIND.request:
+        this.#request(session, header, JSON.parse(bodyOf(frame).toString()) as Request);
+        return;
+      default:
+        return; // a kind of a later version: the sender finds out by the missing answer
+    }
+  }
+
+  #request(session: LinkSession, header: Header, request: Request): void {
+    if (request.op === 'prepare' || request.op === 'handoff') {
+      this.#answer(session, header, this.#peerRequest(request as Request<'prepare' | 'handoff'>));
+      return;
+    }
+    const { topic } = header;
+    if (topic === undefined) {
+      session.respond(header, 0, failure('bad_frame'));
+      return;
+    }
+    const slot = slotOf(numberOf(topic));
+    const known = this.#control.table?.slotEpoch[slot] ?? 0;
+    if (header.epoch > known) this.#inBackground(this.#member.takeNow((this.#control.table?.epoch ?? 0) + 1));
+    // A later request of a refused attempt would overtake the refused one: it comes again with the next attempt.
+    const refused = session.wasRefused(topic, header.seq);
+    const epoch = this.#slots.epoch(slot);
+    const serves = this.#slots.serves(slot) && request.ring === this.#o.row.ring;
+    if (epoch === undefined || !serves || refused || header.epoch > epoch) {
+      session.respond(header, known, refused ? failure('not_ready') : this.#refusal(slot));
+      return;
+    }
+    this.#serve(session, header, request, this.#topic({ topic, slot, epoch }));
+  }
+
+  #serve(session: LinkSession, header: Header, request: Request, topic: Topic): void {
+    const { op } = request;
+    if (isDurable(op)) {
+      const arrivedMs = this.#o.clock.monotonicMs();
+      const respond = (response: Response): void => session.respond(header, topic.epoch, response);
+      this.#writer(topic).push(
+        writeOp({
+          request: request as Request<DurableOperation>,
+          trace: header.trace,
+          arrivedMs,
+          respond,
+          ignoreKey: this.#plants.has('retry-twice'),
+        }),
+      );
+    } else if (op === 'subscribe') {
+      const answer = subscribe(topic, session, request as Request<'subscribe'>, {
+        store: this.#o.store,
+        plants: this.#plants,
+      });
+      this.#answer(session, header, answer, topic);
+    } else if (isRead(op)) {
+      this.#answer(session, header, read(topic, request as Request<ReadOperation>, this.#o.store), topic);
+    } else if (op === 'typing') {
+      this.#inBackground(this.#typing(topic, request));
+    } else session.respond(header, topic.epoch, failure('unknown_method', { method: op }));
+  }
+
+  /** `result` undefined, or a topic that was dropped meanwhile: refused, to be asked again elsewhere. */
+  #answer(session: LinkSession, header: Header, result: Promise<unknown>, topic?: Topic): void {
+    result.then(
+      (value) => {
+        const gone = value === undefined || topic?.dropped === true;
+        session.respond(
+          header,
+          topic?.epoch ?? 0,
+          gone && topic !== undefined
+            ? this.#refusal(topic.slot)
+            : { ok: true, result: value as Operations['info']['result'] },
+        );
+      },
+      (e: unknown) => {
+        const error = ChatError.from(e);
+        if (error.code === 'internal_error') this.#o.log.error({ err: e, topic: topic?.topic }, 'request failed');
+        session.respond(header, topic?.epoch ?? 0, internalFailure(e));
+      },
+    );
+  }
+
+  async #typing(topic: Topic, request: Request): Promise<void> {
+    await topic.loaded;
+    await authorise(topic, 'typing', request.actor);
+    if (request.actor.user !== undefined) fanOutTyping(topic, request.actor.user, topic.subscribers);
+  }
+
+  async #peerRequest(request: Request<'prepare' | 'handoff'>): Promise<Operations['prepare' | 'handoff']['result']> {
+    const { slots, tableEpoch } = request.args;
+    if (request.op === 'prepare') {
+      const table = await this.#member.tableAt(tableEpoch);
+      const named = slots.every((slot) => table?.members[table.target[slot]!]?.incarnation === this.#hello.incarnation);
+      return { ready: named && !this.#member.leaving && this.#member.ready };
+    }
+    for (const [topic, seq, ts] of (request.args as Operations['handoff']['args']).heads)
+      this.#topics.tell(topic, tableEpoch, { seq, ts: BigInt(ts) });
+    await this.#member.takeNow(tableEpoch);
+    return { claimed: slots.filter((slot) => this.#slots.serves(slot)).length };
+  }
+
+  #topic(at: { topic: TopicId; slot: number; epoch: number }): Topic {
+    const isNew = this.#topics.find(at.topic) === undefined;
+    const topic = this.#topics.get(at);
+    if (isNew) this.#projector.catchUp(topic);
+    return topic;
+  }
+
+  #writer(topic: Topic): TopicWriter {
+    let writer = this.#writers.get(topic);
+    if (writer === undefined) {
+      writer = new TopicWriter(topic, {
+        ...{
+          store: this.#o.store,
+          clock: this.#o.clock,
+          random: this.#o.random,
+          log: this.#o.log,
+          plants: this.#plants,
+        },
+        offer: (w) => this.#batcher.offer(w),
+        committed: (t, decided) => this.#committed(t, decided),
+        refusal: (t) => this.#refusal(t.slot),
+      });
+      this.#writers.set(topic, writer);
+    }
+    return writer;
+  }
+
+  /** In one step without a wait: subscribers that join in between would miss an event. */
+  #committed(topic: Topic, decided: readonly Decided[]): void {
+    const { metrics, clock } = this.#o;
+    for (const { op, response, events } of decided) {
+      const projected = events.map((e) => e.entry).filter(isProjectedEvent);
+      const key = keyOf(op);
+      if (response.ok && key !== undefined && events.length > 0)
+        topic.remember(key.user, key.clientKey, response.result as Operations['post']['result']);
+      // The answer goes before the event on the same link: the sender's socket takes it for its delivery.
+      const waits = projected.length > 0 && isProjected(op);
+      if (!waits) op.respond(response);
+      for (const { entry, trace } of events) {
+        const { slot, epoch } = topic;
+        topic.head = { seq: entry.seq, ts: entry.ts };
+        const { projection } = entry;
+        if (projection.kind === 'member') topic.members.committed(projection.user, projection.member);
+        if (projection.kind === 'channel') topic.channel = projection.channel;
+        const frame = eventFrame(entry, { slot, epoch, trace, member: memberOf(entry) }, this.#plants);
+        topic.recent.push({ seq: entry.seq, frame });
+        fanOut(topic.subscribers, frame, metrics);
+        metrics.fanOut(topic.subscribers.size, topic.subscribers.size);
+        metrics.eventsEncoded.inc();
+      }
+      metrics.persistSeconds.observe((clock.monotonicMs() - op.arrivedMs) / 1_000);
+      if (projected.length > 0) {
+        const done = this.#projector.committed(topic, projected);
+        if (waits) void done.then(() => op.respond(response));
+      }
+    }
+  }
+
+  #claimed(slots: readonly { slot: number; epoch: number }[]): void {
+    this.#tellOwned([...this.#sessions], slots);
+  }
+
+  #tellOwned(to: readonly LinkSession[], slots: readonly { slot: number; epoch: number }[]): void {
+    const byEpoch = new Map<number, number[]>();
+    for (const { slot, epoch } of slots) byEpoch.set(epoch, [...(byEpoch.get(epoch) ?? []), slot]);
+    const { incarnation, zone, cell } = this.#hello;
+    const owner = { incarnation, zone, cell, address: this.#o.row.address };
+    for (const [epoch, ofEpoch] of byEpoch) {
+      const owned: Owned = { ring: this.#o.row.ring, owner, epoch, slots: ofEpoch };
+      const frame = encodeFrame({ kind: KIND.owned }, JSON.stringify(owned));
+      for (const session of to) session.send(frame);
+    }
+  }
+
+  #lost(slot: number): void {
+    this.#slots.release(slot);
+    for (const topic of this.#topics.ofSlot(slot)) {
+      this.#topics.drop(topic);
+      this.#writers.get(topic)?.drop();
+      this.#writers.delete(topic);
+    }
+  }
+
+  #fenced(slots: readonly number[]): void {
+    this.#o.metrics.slotsFenced.inc(slots.length);
+    this.#o.log.warn({ slots: slots.length }, 'fenced: a newer owner has claimed slots');
+    for (const slot of slots) this.#lost(slot);
+    this.#inBackground(this.#member.refresh());
+  }
+
+  async #flush(slots: readonly number[]): Promise<void> {
+    const topics = this.#topicsOf(slots);
+    if (this.#plants.has('lost-on-move')) for (const t of topics) this.#writers.get(t)?.plantLostOnMove();
+    await Promise.all(topics.map((t) => this.#writers.get(t)?.idle()));
+  }
+
+  #topicsOf(slots: readonly number[]): Topic[] {
+    return slots.flatMap((slot) => [...this.#topics.ofSlot(slot)]);
+  }
+
+  /** `moved` when another member owns the slot by the table; `not_ready` while nobody is known to serve it. */
+  #refusal(slot: number): Response {
+    const { ring } = this.#o.row;
+    const route = this.#control.route(ring, slot);
+    if (route?.owner === undefined || route.owner.incarnation === this.#hello.incarnation) return failure('not_ready');
+    return failure('moved', { ring, slot, epoch: route.epoch, owner: route.owner });
+  }
+
+  #sweep(): void {
+    this.#topics.sweep((topic) => this.#writers.get(topic)?.busy === true);
+    for (const topic of [...this.#writers.keys()]) if (topic.dropped) this.#writers.delete(topic);
+    const limit = this.#o.clock.monotonicMs() - LINK_SILENT_MS;
+    for (const session of [...this.#sessions]) if (session.lastHeardMs < limit) session.close();
+  }
+
+  #inBackground(work: Promise<unknown>): void {
+    work.catch((err: unknown) => this.#o.log.debug({ err }, 'background work failed'));
+  }
+}

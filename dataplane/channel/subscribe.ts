@@ -1,0 +1,91 @@
+/** A link's subscription of a topic: catches up from where the asker stands, then goes live without a gap. */
+import { ChatError } from '../../cells/contract/errors.ts';
+import type { UserId } from '../../cells/contract/ids.ts';
+import type { Operations, Request } from '../protocol/operations.ts';
+import type { Store } from '../storage/store.ts';
+import { eventFrame, memberOf } from './event-frame.ts';
+import type { Subscriber } from './fan-out.ts';
+import type { LinkSession } from './link-session.ts';
+import type { Plants } from './plants.ts';
+import { authorise } from './reads.ts';
+import type { Topic } from './topic.ts';
+
+const PAGE = 500;
+
+export interface SubscribeOptions {
+  store: Store;
+  plants: Plants;
+}
+
+/**
+ * Resolves with what to answer, or undefined when the topic was dropped or the link was lost meanwhile. The link is
+ * subscribed if at least one user may have the topic, or nobody in particular asked.
+ */
+export async function subscribe(
+  topic: Topic,
+  session: LinkSession,
+  request: Request<'subscribe'>,
+  options: SubscribeOptions,
+): Promise<Operations['subscribe']['result'] | undefined> {
+  const { users, afterSeq } = request.args as Operations['subscribe']['args'];
+  await topic.loaded;
+  const denied: UserId[] = [];
+  for (const user of users) {
+    const actor = { ...request.actor, user };
+    try {
+      await authorise(topic, 'subscribe', actor);
+    } catch (e: unknown) {
+      if (!(e instanceof ChatError) || e.retryable) throw e;
+      denied.push(user);
+    }
+  }
+  if (topic.dropped || session.closed) return undefined;
+  const live = [...topic.subscribers].find((s) => s.session === session);
+  if (live === undefined && denied.length < users.length) {
+    const subscriber: Subscriber = { session, cancelled: false };
+    session.subscriptions.get(topic.topic)?.cancel();
+    session.subscriptions.set(topic.topic, {
+      cancel: () => {
+        subscriber.cancelled = true;
+        topic.subscribers.delete(subscriber);
+      },
+    });
+    await catchUp(topic, subscriber, afterSeq ?? topic.head.seq, options);
+    if (subscriber.cancelled || topic.dropped) return undefined;
+  }
+  return { head: topic.head.seq, denied };
+}
+
+/**
+ * Sends what is stored after `from` and joins at the head: the comparison and the join are one step without a wait in
+ * between, and events are fanned out in one step with the head's advance, so none is left out and none sent twice.
+ */
+async function catchUp(
+  topic: Topic,
+  subscriber: Subscriber,
+  from: number,
+  { store, plants }: SubscribeOptions,
+): Promise<void> {
+  let last = from;
+  while (!subscriber.cancelled && !topic.dropped) {
+    if (last >= topic.head.seq) {
+      topic.subscribers.add(subscriber);
+      return;
+    }
+    const recent = topic.recent.after(last);
+    if (recent !== undefined && recent.length > 0) {
+      for (const { frame, seq } of recent) {
+        subscriber.session.send(frame);
+        last = seq;
+      }
+      continue;
+    }
+    const page = await store.log.read(topic.topic, last, PAGE);
+    if (page.length === 0) throw new ChatError('store_unavailable');
+    for (const event of page) {
+      const { slot, epoch } = topic;
+      subscriber.session.send(eventFrame(event, { slot, epoch, trace: undefined, member: memberOf(event) }, plants));
+      last = event.seq;
+    }
+  }
+}
