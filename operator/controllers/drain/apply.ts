@@ -26,7 +26,8 @@ export async function applyDrain(
   const status = {
     weight: decision.weight,
     drain: decision.drain,
-    unreachableEdges: unreachableEdges ?? cell.status?.unreachableEdges,
+    // Known while a drain goes on; at rest nobody is asked, and an old list would be a lie.
+    unreachableEdges: unreachableEdges?.length ? [...unreachableEdges].sort() : undefined,
     conditions: stampConditions(cell.status?.conditions, decision.conditions, { generation, nowMs: applier.nowMs() }),
   };
   if (!statusIsCurrent(cell.status, status, ['weight', 'drain', 'unreachableEdges'])) {
