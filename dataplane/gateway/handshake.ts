@@ -70,7 +70,9 @@ export async function startResumed(session: Session, known: ReadonlyMap<TopicId,
   for (const [topic, at] of own) attached.push({ topic, at, after: known.get(topic) ?? at.head });
   let replayed = 0;
   await forEachLimit(attached, CATCH_UP_AT_ONCE, async ({ at, after }) => {
-    replayed += await at.attachment.catchUp(Math.min(after, at.head), at.head, { inside: true });
+    // Not `replayed += await …`: that reads the sum before the wait, and loses what others add meanwhile.
+    const sent = await at.attachment.catchUp(Math.min(after, at.head), at.head, { inside: true });
+    replayed += sent;
   });
   session.send(frames.resumed(replayed));
 }

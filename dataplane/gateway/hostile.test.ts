@@ -1,0 +1,113 @@
+/** What bad clients send, over real sockets: a code for each, and nobody else touched. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { ALICE, BOB, EVE, GENERAL, type RawClient, Rig, until } from './gateway.test-support.ts';
+
+let rig: Rig;
+let alice: RawClient;
+beforeEach(async () => {
+  rig = new Rig();
+  await rig.start();
+  alice = await rig.raw(`ticket=${rig.ticket(ALICE)}`).opened();
+  await alice.type('boot');
+});
+afterEach(async () => {
+  alice.send({ id: 'still here', type: 'ping' });
+  await alice.frame((f) => f.reply_to === 'still here');
+  await rig.close();
+});
+
+const ready = async (user = BOB): Promise<RawClient> => {
+  const raw = await rig.raw(`ticket=${rig.ticket(user)}`).opened();
+  await raw.type('boot');
+  return raw;
+};
+
+describe('before the upgrade', () => {
+  it('refuses a bad ticket, a foreign page and another path', async () => {
+    assert.equal(await rig.raw('ticket=rubbish').ended, 401);
+    assert.equal(await rig.raw(`ticket=${rig.ticket(BOB)}`, { headers: { origin: 'https://evil.test' } }).ended, 403);
+    assert.equal(await rig.raw('nothing=1').ended, 404);
+  });
+
+  it('takes a ticket once', async () => {
+    const ticket = rig.ticket(BOB);
+    await (await rig.raw(`ticket=${ticket}`).opened()).type('boot');
+    const again = await rig.raw(`ticket=${ticket}`).opened();
+    assert.equal(await again.ended, 4000);
+    assert.partialDeepStrictEqual(again.frames, [{ error: { code: 'ticket_invalid' } }]);
+  });
+
+  it('cuts who sends its headers slowly', async () => {
+    const socket = connect(Number(new URL(rig.url()).port), '127.0.0.1');
+    socket.write('GET /ws HTTP/1.1\r\nHost: x\r\n');
+    socket.resume();
+    await once(socket, 'close');
+  });
+});
+
+describe('frames', () => {
+  it('answers a bad frame, and closes after some', async () => {
+    const bob = await ready();
+    bob.send('{nonsense');
+    assert.partialDeepStrictEqual(await bob.type('error'), { error: { code: 'bad_frame' } });
+    bob.socket.send(Buffer.from('{"type":"ping"}'), { binary: true });
+    bob.send('[]');
+    bob.send({ id: 3, type: 'unknown' });
+    assert.partialDeepStrictEqual(await bob.frame((f) => f.reply_to === 3), {
+      ok: false,
+      error: { code: 'bad_frame' },
+    });
+    bob.send({ type: 'resume', token: 'x' });
+    assert.equal(await bob.ended, 4502);
+  });
+
+  it('closes on one too large, and on a flood of fragments', async () => {
+    const bob = await ready();
+    bob.send('x'.repeat(64 * 1024 + 1));
+    assert.equal(await bob.ended, 4503);
+    const eve = await ready(EVE);
+    for (let i = 0; i < 200; i++) eve.socket.send('x', { fin: false });
+    assert.equal(await eve.ended, 4502);
+  });
+
+  it('answers mistakes in a post without closing', async () => {
+    const bob = await ready();
+    const cases: [Record<string, unknown>, string][] = [
+      [{ channel: GENERAL, text: '' }, 'no_text'],
+      [{ channel: GENERAL, text: 'x'.repeat(40_001) }, 'msg_too_long'],
+      [{ channel: 'C999', text: 'x' }, 'channel_not_found'],
+    ];
+    for (const [id, [post, code]] of cases.entries()) {
+      bob.send({ id, type: 'message', ...post });
+      assert.partialDeepStrictEqual(await bob.frame((f) => f.reply_to === id), { ok: false, error: { code } });
+    }
+  });
+
+  it('limits posts, and ends who does not listen', async () => {
+    const bob = await ready();
+    for (let id = 1; id <= 1_000; id++) bob.send({ id, type: 'message', channel: GENERAL, text: 'x' });
+    assert.equal(await bob.ended, 4504);
+    assert.ok(bob.frames.some((f) => (f.error as { code?: string } | undefined)?.code === 'rate_limited_socket'));
+  });
+
+  it('wants a resume frame first where it was announced', async () => {
+    const raw = await rig.raw('resume=1').opened();
+    raw.send({ type: 'ping' });
+    assert.equal(await raw.ended, 4502);
+  });
+});
+
+it('a reader that has stopped is cut, and costs nobody else', async () => {
+  const bob = await ready();
+  (bob.socket as unknown as { _socket: Socket })._socket.pause();
+  const text = 'x'.repeat(30_000);
+  let posted = 0;
+  await until(() => {
+    for (let i = 0; i < 20; i++, posted++) rig.owners.post(GENERAL, EVE, text);
+    return rig.gateways[0]!.gateway.sessionCount === 1;
+  }, 'the slow session is gone');
+  await until(() => alice.frames.filter((f) => f.type === 'message').length === posted, 'alice has everything');
+});
