@@ -4,6 +4,7 @@
  *   node node-agent.ts <zone>       with CHATCELLS_CLUSTER as for main.ts
  */
 import { spawnSync } from 'node:child_process';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { pkiAt } from '../certificates.ts';
@@ -75,6 +76,8 @@ async function main(): Promise<void> {
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   log.info({ uid: context.uid, gid: zone.id }, 'node agent runs');
+  // An agent is ended by a signal as a rule: what it compiled is kept from now on, and spares the next one 20 MB.
+  flushCompileCache();
 }
 
 /** The zone's own user, unless it cannot read the checkout: then root, still with the zone's group. */

@@ -4,7 +4,15 @@ import type { Logger } from 'pino';
 import { ApiError } from './api-client.ts';
 import { ContainerRunner } from './container.ts';
 import type { NodeContext } from './context.ts';
-import { type Condition, type Container, type ContainerStatus, kubeTime, type Phase, type Pod } from './kube.ts';
+import {
+  type Condition,
+  type Container,
+  type ContainerStatus,
+  kubeTime,
+  type Phase,
+  type Pod,
+  type PodStatus,
+} from './kube.ts';
 import { launch } from './launch.ts';
 import { PodRecordFile } from './pod-record.ts';
 import { podConditions, podPhase } from './pod-status.ts';
@@ -25,6 +33,8 @@ export class PodWorker {
   readonly #ending = new AbortController();
   readonly #init: ContainerRunner[] = [];
   readonly #main: ContainerRunner[] = [];
+  /** What an agent before this one reported; read before the first write of ours comes back by the watch. */
+  readonly #previous: PodStatus;
   #pod: Pod;
   #gone = false;
   #abandoned = false;
@@ -39,6 +49,7 @@ export class PodWorker {
     this.#log = context.log.child({ pod: `${pod.metadata.namespace}/${pod.metadata.name}` });
     this.#record = new PodRecordFile(context.dir, context.zone.node, pod);
     this.#writer = new StatusWriter(context.api, pod, this.#log);
+    this.#previous = pod.status ?? {};
     this.#startTime = pod.status?.startTime ?? kubeTime(Date.now());
   }
 
@@ -124,14 +135,14 @@ export class PodWorker {
   }
 
   async #runContainers(volumes: PodVolumes): Promise<void> {
-    const { spec, status } = this.#pod;
+    const { spec } = this.#pod;
     for (const container of spec.initContainers ?? []) {
-      const runner = this.#runner(container, volumes, true, status?.initContainerStatuses);
+      const runner = this.#runner(container, volumes, true, this.#previous.initContainerStatuses);
       this.#init.push(runner);
       if ((await runner.runUntilOver()) !== 0 || this.#ending.signal.aborted) return;
     }
     for (const container of spec.containers) {
-      this.#main.push(this.#runner(container, volumes, false, status?.containerStatuses));
+      this.#main.push(this.#runner(container, volumes, false, this.#previous.containerStatuses));
     }
     await Promise.all(this.#main.map((runner) => runner.runUntilOver()));
   }
@@ -179,8 +190,9 @@ export class PodWorker {
       podIP: ip,
       podIPs: [{ ip }],
       conditions: this.#conditions,
-      initContainerStatuses: init,
-      containerStatuses: main.length > 0 ? main : this.#pod.spec.containers.map(notStarted),
+      initContainerStatuses: init.length > 0 ? init : (this.#previous.initContainerStatuses ?? []),
+      containerStatuses:
+        main.length > 0 ? main : (this.#previous.containerStatuses ?? this.#pod.spec.containers.map(notStarted)),
     });
   }
 
