@@ -114,7 +114,8 @@ export class LiveFigures {
   }
 }
 
-const isAnswer = (e: unknown): boolean => e instanceof ChatError && (e.code === 'not_found' || e.code === 'invalid_arguments');
+const isAnswer = (e: unknown): boolean =>
+  e instanceof ChatError && (e.code === 'not_found' || e.code === 'invalid_arguments');
 
 async function direct<T>(ip: string, path: string, query: Record<string, string>): Promise<T> {
   const url = new URL(`http://${ip}:${ADMIN_PORT}${path}`);

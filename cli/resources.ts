@@ -1,7 +1,15 @@
 /** The three kinds as chatctl names, reads and shows them. */
 import { ChatError } from '../cells/contract/errors.ts';
 import { collectionPath, type KubeClient, type ObjectRef } from '../cells/contract/kube/client.ts';
-import { API_GROUP, API_VERSION, type Cell, type ChannelRing, type Condition, type Kind, type Workspace } from '../crds/index.ts';
+import {
+  API_GROUP,
+  API_VERSION,
+  type Cell,
+  type ChannelRing,
+  type Condition,
+  type Kind,
+  type Workspace,
+} from '../crds/index.ts';
 import { formatAge } from './durations.ts';
 import type { Column } from './table.ts';
 
@@ -46,7 +54,11 @@ export async function getResource<T extends AnyResource>(
 }
 
 /** By name. */
-export async function listResources<T extends AnyResource>(kube: KubeClient, kind: Kind, namespace: string): Promise<T[]> {
+export async function listResources<T extends AnyResource>(
+  kube: KubeClient,
+  kind: Kind,
+  namespace: string,
+): Promise<T[]> {
   const items = await kube.list<T>(collectionPath(GROUP_VERSION, kind, namespace));
   // Items of a list come without kind and apiVersion.
   return items

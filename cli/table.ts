@@ -13,7 +13,11 @@ export function formatTable<T>(columns: readonly Column<T>[], rows: readonly T[]
   const shown = columns.filter((column) => wide || column.wide !== true);
   const cells = rows.map((row) => shown.map((column) => text(column.value(row))));
   const widths = shown.map((column, i) => Math.max(column.title.length, ...cells.map((line) => line[i]!.length)));
-  const format = (line: readonly string[]): string => line.map((cell, i) => cell.padEnd(widths[i]!)).join(GAP).trimEnd();
+  const format = (line: readonly string[]): string =>
+    line
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join(GAP)
+      .trimEnd();
   return [shown.map((c) => c.title), ...cells].map((line) => `${format(line)}\n`).join('');
 }
 

@@ -17,7 +17,8 @@ export interface Terminal {
 }
 
 export function processTerminal(env: Readonly<Record<string, string | undefined>>): Terminal {
-  const colored = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
+  const colored = (stream: NodeJS.WriteStream): boolean =>
+    stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
   const isLive = process.stderr.isTTY === true && env.TERM !== 'dumb';
   let drawn = false;
   const endLive = (): void => {

@@ -9,8 +9,9 @@ const EXAMPLES = ['cells.yaml', 'ring.yaml', 'workspaces.yaml'];
 
 export interface ClusterStatus {
   kubeconfig: string;
-  storeUrl: string;
-  zones: { zone: string; nodeIp: string }[];
+  /** STORE_URL for the Pods. */
+  store: string;
+  nodes: { zone: string; address: string }[];
   edges: { zone: string; url: string }[];
 }
 
@@ -23,13 +24,15 @@ export async function install(say: (line: string) => void): Promise<ClusterStatu
   await cluster(['up'], { live: true });
   const status = await clusterStatus();
   say('Installing Chatcells from charts/chatcells');
-  const addresses = status.zones.map((z) => `${z.nodeIp}:18000`).join(',');
+  const addresses = status.nodes.map((n) => `${n.zone}=${n.address}:18000`);
+  const edgeUrls = status.nodes.map((n) => ({ zone: n.zone, url: `http://${n.address}:8080` }));
   await run(
     tool('helm'),
     [
       ...['upgrade', '--install', 'chatcells', 'charts/chatcells', '--namespace', NAMESPACE, '--create-namespace'],
-      ...['--values', 'examples/local-values.yaml', '--set-string', `store.url=${status.storeUrl}`],
-      ...['--set', `controlplane.addresses={${addresses}}`, '--wait', '--timeout', '120s'],
+      ...['--values', 'examples/local-values.yaml', '--set-string', `store.url=${status.store}`],
+      ...['--set-json', `controlplane.addresses=${JSON.stringify(addresses)}`],
+      ...['--set-json', `operator.edgeUrls=${JSON.stringify(edgeUrls)}`, '--wait', '--timeout', '120s'],
     ],
     { env: { KUBECONFIG: status.kubeconfig } },
   );

@@ -135,7 +135,7 @@ async function exercise({ scale, dir, status, tenants, load }: Run): Promise<Dem
   const handoffs = growth(before.handoffs, await channelCounters(status, 'ring_handoffs_total'));
 
   say("Comparing every client's view with the channel log");
-  await dumpLog(status.storeUrl, join(dir, 'log.jsonl'));
+  await dumpLog(status.store, join(dir, 'log.jsonl'));
   const checked = await checkFiles(join(dir, 'history'), join(dir, 'log.jsonl'), 10);
   for (const finding of checked.findings)
     say(`${finding.kind}: ${finding.message}\n    ${finding.history.join('\n    ')}`);

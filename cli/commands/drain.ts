@@ -1,0 +1,164 @@
+/** `chatctl drain` and `undrain`: intent into Cell.spec.drain, then watching. Ctrl-C ends the watching alone. */
+import type { Command } from 'commander';
+import { ChatError } from '../../cells/contract/errors.ts';
+import type { Cell } from '../../crds/index.ts';
+import type { Context } from '../context.ts';
+import { type DrainIntent, type DrainOptions, drainIntent, progressOf, refusal, undrainIntent } from '../drain-plan.ts';
+import { formatCount, formatDuration, parseDuration } from '../durations.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import type { CellFigures } from '../live.ts';
+import type { Registrar } from '../program.ts';
+import { getResource, listResources, refTo } from '../resources.ts';
+
+interface Options extends DrainOptions {
+  dryRun?: boolean;
+  wait?: boolean;
+  timeout: string;
+}
+
+const POLL_MS = 1_000;
+const FIELD_MANAGER = 'chatctl';
+
+export function addDrainCommands({ command, context, done }: Registrar): void {
+  command('drain <cell>', 'Moves the traffic, sockets and slots of a Cell to the others.', [
+    'chatctl drain cell-b --dry-run',
+    'chatctl drain cell-b --wait --reason "INC-42: packet loss in zone b"',
+    'chatctl drain cell-b --fast               1 % every 0.5 s instead of 2 s',
+    'chatctl drain cell-b --to 50              only half of its traffic',
+  ])
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--wait', 'watch until it is drained')
+    .option('--timeout <duration>', 'longest wait; the drain goes on', '15m')
+    .option('--fast', 'a step every 0.5 s')
+    .option('--to <percent>', 'weight to go to', '0')
+    .option('--step <percent>', 'size of a step', '1')
+    .option('--force', 'go on although the other Cells have no room; give a --reason')
+    .option('--reason <text>', 'why, for who looks at it later')
+    .action(async (cell: string, options: Options, self: Command) => done(await drain(context(self), cell, options)));
+  command('undrain <cell>', 'Gives a Cell its traffic back, beginning at 1 %.', [
+    'chatctl undrain cell-b --wait',
+    'chatctl undrain cell-b --fast',
+  ])
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--wait', 'watch until it has its weight again')
+    .option('--timeout <duration>', 'longest wait; the undrain goes on', '15m')
+    .option('--fast', 'a step every 0.5 s')
+    .option('--step <percent>', 'size of a step', '1')
+    .action(async (cell: string, options: Options, self: Command) => done(await undrain(context(self), cell, options)));
+}
+
+async function drain(context: Context, name: string, options: Options): Promise<ExitCode> {
+  const intent = drainIntent(options);
+  if (intent === undefined) throw new ChatError('usage', { problem: '--to takes 0 to 100, --step 1 to 100.' });
+  if (options.force && options.reason === undefined)
+    throw new ChatError('usage', { problem: '--force needs a --reason: it is recorded in the Cell.' });
+  const cells = await listResources<Cell>(context.kube, 'Cell', context.namespace);
+  const cell = cells.find((c) => c.metadata.name === name);
+  if (cell === undefined) throw new ChatError('not_found', { kind: 'Cell', name, namespace: context.namespace });
+  const target = intent.targetWeight ?? 0;
+  if (cell.spec.drain?.targetWeight === target && progressOf(cell).phase === 'done') {
+    context.terminal.note(`${name} is ${target === 0 ? 'drained' : `at ${target} %`} already.`);
+    return report(context, cell, options);
+  }
+  const loads = await context
+    .live()
+    .cells()
+    .catch(() => undefined);
+  const others = cells.filter((c) => c !== cell);
+  const why = refusal({ cell, others, target, force: intent.force, loads });
+  if (why !== undefined) throw new ChatError('refused', { problem: `Not drained: ${why}.` });
+  return carryOut(context, cell, { intent, options });
+}
+
+async function undrain(context: Context, name: string, options: Options): Promise<ExitCode> {
+  const intent = undrainIntent(options);
+  if (intent === undefined) throw new ChatError('usage', { problem: '--step takes 1 to 100.' });
+  const cell = await getResource<Cell>(context.kube, 'Cell', context.namespace, name);
+  if (cell.spec.drain?.targetWeight === undefined && progressOf(cell).phase === 'done') {
+    context.terminal.note(`${name} is not drained.`);
+    return report(context, cell, options);
+  }
+  return carryOut(context, cell, { intent, options });
+}
+
+async function carryOut(
+  context: Context,
+  cell: Cell,
+  { intent, options }: { intent: DrainIntent; options: Options },
+): Promise<ExitCode> {
+  const { name } = cell.metadata;
+  const patched: Cell = { ...cell, spec: { ...cell.spec, drain: withoutNulls({ ...cell.spec.drain, ...intent }) } };
+  const plan = progressOf(patched);
+  const steps = `from ${plan.weight} % to ${plan.target} % by ${intent.stepPercent} % every ${intent.stepInterval}, about ${formatDuration(plan.etaMs)}`;
+  if (options.dryRun) {
+    context.print({ cell: name, dryRun: true, ...plan, drain: intent }, () => `${name} would go ${steps}.\n`);
+    context.next(`chatctl ${intent.targetWeight === null ? 'undrain' : 'drain'} ${name} --wait`);
+    return EXIT.done;
+  }
+  const ref = refTo('Cell', context.namespace, name);
+  const after = await context.kube.mergePatch<Cell>(ref, { spec: { drain: intent } }, { fieldManager: FIELD_MANAGER });
+  context.terminal.note(`${name} goes ${steps}. Ctrl-C stops only the watching.`);
+  if (!options.wait) {
+    context.next(`chatctl ${intent.targetWeight === null ? 'undrain' : 'drain'} ${name} --wait`);
+    return report(context, after, options);
+  }
+  return watch(context, name, options);
+}
+
+async function watch(context: Context, name: string, options: Options): Promise<ExitCode> {
+  const timeoutMs = parseDuration(options.timeout);
+  if (timeoutMs === undefined)
+    throw new ChatError('usage', { problem: `--timeout ${options.timeout}: use 30s, 5m, 1h.` });
+  const { environment, terminal } = context;
+  const live = context.live();
+  const deadline = environment.nowMs() + timeoutMs;
+  for (;;) {
+    const [cell, figures] = await Promise.all([
+      getResource<Cell>(context.kube, 'Cell', context.namespace, name),
+      live.cells().catch((): CellFigures[] => []),
+    ]);
+    const seen = (cell.status?.observedGeneration ?? 0) >= cell.metadata.generation;
+    const progress = progressOf(cell);
+    terminal.live(
+      line(
+        name,
+        progress,
+        figures.find((f) => f.cell === name),
+      ),
+    );
+    if (progress.phase === 'done' && (seen || cell.status?.drain !== undefined)) return report(context, cell, options);
+    if (environment.interrupted()) {
+      terminal.note('Stopped watching; the operator goes on.');
+      context.next(`chatctl describe cells ${name}`);
+      return EXIT.timedOut;
+    }
+    if (environment.nowMs() > deadline) throw new ChatError('timed_out', { seconds: Math.round(timeoutMs / 1000) });
+    await environment.pause(POLL_MS);
+  }
+}
+
+function line(
+  name: string,
+  { weight, target, etaMs, blocker, phase }: ReturnType<typeof progressOf>,
+  f: CellFigures | undefined,
+): string {
+  const figures =
+    f === undefined ? 'sockets ?  slots ?' : `sockets ${formatCount(f.sockets)}  slots ${formatCount(f.slots)}`;
+  const rest = phase === 'blocked' ? `BLOCKED: ${blocker ?? '?'}` : blocker ? blocker : `ETA ${formatDuration(etaMs)}`;
+  return `${name}  weight ${weight} % → ${target} %  ${figures}  ${rest}`;
+}
+
+function report(context: Context, cell: Cell, options: Options): ExitCode {
+  const { name } = cell.metadata;
+  const progress = progressOf(cell);
+  context.print(
+    { cell: name, ...progress, status: cell.status?.drain },
+    () => `${name}  weight ${progress.weight} %  ${cell.status?.drain?.phase ?? 'None'}\n`,
+  );
+  if (options.wait || progress.phase === 'done')
+    context.next(cell.spec.drain?.targetWeight === undefined ? 'chatctl status' : `chatctl undrain ${name} --wait`);
+  return EXIT.done;
+}
+
+const withoutNulls = (drain: object): NonNullable<Cell['spec']['drain']> =>
+  Object.fromEntries(Object.entries(drain).filter(([, v]) => v !== null)) as NonNullable<Cell['spec']['drain']>;
