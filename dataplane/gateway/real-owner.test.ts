@@ -16,6 +16,7 @@ import { until } from './gateway.test-support.ts';
 const WORKSPACE = 'TACME' as Parameters<typeof devUserId>[0];
 const dir = mkdtempSync(join(tmpdir(), 'gateway-'));
 let stage: StageOne;
+const clients: ChatClient[] = [];
 const start = (port: number): Promise<StageOne> =>
   startStageOne({
     dir,
@@ -28,6 +29,7 @@ before(async () => {
   stage = await start(0);
 });
 after(async () => {
+  for (const client of clients) client.close(); // also after a failure: an open one keeps the process alive
   await stage.close();
   rmSync(dir, { recursive: true, force: true });
 });
@@ -55,6 +57,7 @@ async function connect(name: string): Promise<Watched> {
       return connection;
     },
   });
+  clients.push(client);
   await client.connect();
   return { name, client, records, cut: () => cut() };
 }
