@@ -102,7 +102,13 @@ class World {
       creator: ADA,
       created: 1,
     };
-    return this.owners.call({ ring: RING, topic: CHANNEL, op: 'create', args: { channel, members }, actor: actor(ADA) });
+    return this.owners.call({
+      ring: RING,
+      topic: CHANNEL,
+      op: 'create',
+      args: { channel, members },
+      actor: actor(ADA),
+    });
   }
 
   post(text: string, clientKey: string, user = ADA): Promise<{ seq: number; ts: string; duplicate: boolean }> {
@@ -118,7 +124,14 @@ class World {
 }
 
 const actor = (user: UserId) => ({ workspace: WORKSPACE, user, roles: ['member'] });
-const userRow = (id: UserId) => ({ id, workspace: WORKSPACE, name: id, email: undefined, roles: ['member'], deleted: false });
+const userRow = (id: UserId) => ({
+  id,
+  workspace: WORKSPACE,
+  name: id,
+  email: undefined,
+  roles: ['member'],
+  deleted: false,
+});
 
 async function eventually<T>(what: string, probe: () => Promise<T | undefined> | T | undefined): Promise<T> {
   const deadline = performance.now() + 15_000;
@@ -140,16 +153,26 @@ test('a post is stored, answered and fanned out in order; a retry is answered as
   const { head } = await world.owners.subscriptions.add(RING, CHANNEL, actor(BOB));
   assert.equal(head, 3); // created, two members
   const posts = await Promise.all(Array.from({ length: 50 }, (_, i) => world.post(`m${i}`, `key-${i}`)));
-  assert.deepEqual(posts.map((p) => p.seq), Array.from({ length: 50 }, (_, i) => 4 + i));
+  assert.deepEqual(
+    posts.map((p) => p.seq),
+    Array.from({ length: 50 }, (_, i) => 4 + i),
+  );
   const again = await world.post('m7', 'key-7');
   assert.deepEqual(again, { ...posts[7], duplicate: true });
   await eventually('50 events', () => world.events.length === 50 || undefined);
-  assert.deepEqual(world.events.map((e) => e.seq), posts.map((p) => p.seq));
+  assert.deepEqual(
+    world.events.map((e) => e.seq),
+    posts.map((p) => p.seq),
+  );
   const rows = await world.store.log.read(CHANNEL, 0, 100);
   assert.equal(rows.length, 53);
-  assert.deepEqual(world.events.map((e) => e.json.toString()), rows.slice(3).map((r) => r.payload));
-  await eventually('the directory shows the channel', async () =>
-    (await world.store.directory.memberships(WORKSPACE, BOB)).length === 1 || undefined,
+  assert.deepEqual(
+    world.events.map((e) => e.json.toString()),
+    rows.slice(3).map((r) => r.payload),
+  );
+  await eventually(
+    'the directory shows the channel',
+    async () => (await world.store.directory.memberships(WORKSPACE, BOB)).length === 1 || undefined,
   );
   await eventually('bob was told', async () => {
     const told = await world.store.log.read(BOB, 0, 10);
@@ -167,10 +190,9 @@ test('after a kick the user is refused, and the event that ends the membership s
   await assert.rejects(world.post('x', 'k', BOB), { code: 'channel_not_found' });
   await assert.rejects(world.owners.subscriptions.add(RING, CHANNEL, actor(BOB)), { code: 'channel_not_found' });
   const history = { oldest: '0', inclusive: true, limit: 10 };
-  await assert.rejects(
-    world.owners.call({ ...call, op: 'history', args: history, actor: actor(BOB) }),
-    { code: 'channel_not_found' },
-  );
+  await assert.rejects(world.owners.call({ ...call, op: 'history', args: history, actor: actor(BOB) }), {
+    code: 'channel_not_found',
+  });
 });
 
 /** Posts one after the other, each again under its key until it is acknowledged, while `during` happens. */
@@ -188,9 +210,15 @@ async function postDuring(during: () => Promise<void>): Promise<void> {
   await eventually('posts go on', () => acked.length > now + 10 || undefined);
   stop = true;
   await poster;
-  assert.deepEqual(acked, Array.from({ length: acked.length }, (_, i) => 4 + i));
+  assert.deepEqual(
+    acked,
+    Array.from({ length: acked.length }, (_, i) => 4 + i),
+  );
   await eventually('all events', () => world.events.length >= acked.length || undefined);
-  assert.deepEqual(world.events.map((e) => e.seq), acked);
+  assert.deepEqual(
+    world.events.map((e) => e.seq),
+    acked,
+  );
 }
 
 test('a planned handoff under load loses, doubles and reorders nothing', async () => {

@@ -99,7 +99,11 @@ export class TopicWriter {
       if (full || !this.#isReady(op) || (readsMessage(op) && decided.length > 0)) break;
       const before = draft.events.length;
       const response = this.#decide(draft, op);
-      if (response === undefined) return this.take(); // one bad operation is out; the others are decided anew
+      if (response === undefined) {
+        // The bad operation is out; the others are decided anew, without its traces in the draft.
+        this.#queue.unshift(...decided.map((d) => d.op));
+        return this.take();
+      }
       this.#queue.shift();
       if (this.#solo > 0) this.#solo--;
       decided.push({ op, response, events: draft.events.slice(before) });
@@ -179,7 +183,6 @@ export class TopicWriter {
     } catch (e: unknown) {
       this.#env.log.error({ err: e, topic: this.topic.topic, op: op.request.op }, 'operation not understood');
       this.#queue = this.#queue.filter((other) => other !== op);
-      // What was decided before it in this round is still to be decided: its operations go back to the front.
       op.respond(internalFailure(e));
       return undefined;
     }

@@ -25,10 +25,31 @@ function topmostMissing(path: string): string | undefined {
   return missing;
 }
 
-/** Removes what was noted as far as it is empty. */
+/** Removes what was noted as far as it is empty and nobody has mounted upon it. */
 export function removeMountPoints(dir: string): void {
   if (!existsSync(fileIn(dir))) return;
-  for (const path of new Set(readFileSync(fileIn(dir), 'utf8').split('\n').filter(Boolean))) removeEmpty(path);
+  const mounted = mountedAnywhere();
+  for (const path of new Set(readFileSync(fileIn(dir), 'utf8').split('\n').filter(Boolean)))
+    if (!mounted.some((m) => m === path || m.startsWith(`${path}/`))) removeEmpty(path);
+}
+
+/**
+ * Every mount point of every process's namespace. Removing a folder takes away what is mounted upon it in any other
+ * namespace: the Pods of another local cluster would lose their volumes.
+ */
+function mountedAnywhere(): string[] {
+  const paths = new Set<string>();
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      for (const line of readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n')) {
+        const path = line.split(' ')[4];
+        if (path !== undefined) paths.add(path).add(path.replace(/^\/run\//, '/var/run/')); // /var/run is a link
+      }
+    } catch {
+      // the process has ended meanwhile
+    }
+  }
+  return [...paths];
 }
 
 function removeEmpty(path: string): void {

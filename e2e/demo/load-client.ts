@@ -1,0 +1,147 @@
+/** One client of the load: posts by the socket and by HTTP in turn, and writes down all that it sees. */
+import { randomUUID } from 'node:crypto';
+import { type HistoryRecord, JsonlWriter } from '../../dataplane/client/history/index.ts';
+import { ChatClient, type ClientEvent } from '../../dataplane/client/index.ts';
+import type { LoadClient as Plan } from './load-messages.ts';
+
+export interface LoadCounters {
+  sent: number;
+  acknowledged: number;
+  delivered: number;
+  httpRequests: number;
+  httpFailures: number;
+  failures: string[];
+  /** Called with the time that a post took from its first attempt. */
+  tookMs(ms: number): void;
+}
+
+const HTTP_RETRY_MS = 250;
+const HTTP_TIMEOUT_MS = 20_000;
+const MAX_FAILURES_KEPT = 20;
+/** What a post to a channel that one was kicked from is answered: no failure. */
+const OUT_OF_CHANNEL = new Set(['not_in_channel', 'channel_not_found']);
+
+export class LoadClient {
+  readonly #plan: Plan;
+  readonly #edges: readonly string[];
+  readonly #counters: LoadCounters;
+  readonly #file: JsonlWriter<HistoryRecord>;
+  readonly #client: ChatClient;
+  readonly #channels: Set<string>;
+  readonly #pending = new Set<Promise<void>>();
+  #posts = 0;
+  #lastEvent = performance.now();
+
+  constructor(plan: Plan, at: { edges: readonly string[]; file: string; counters: LoadCounters }) {
+    this.#plan = plan;
+    this.#edges = at.edges;
+    this.#counters = at.counters;
+    this.#channels = new Set(plan.channels);
+    this.#file = new JsonlWriter(at.file);
+    const record = (entry: HistoryRecord): void => this.#file.write(entry);
+    record({ kind: 'open', client: plan.name, workspace: plan.workspace, user: plan.user });
+    this.#client = new ChatClient({
+      edges: at.edges,
+      token: plan.token,
+      record,
+      onEvent: (event) => this.#event(event),
+    });
+  }
+
+  get isReady(): boolean {
+    return this.#client.state === 'ready';
+  }
+  get resumes(): number {
+    return this.#client.stats.resumes;
+  }
+  /** Nothing is outstanding, and nothing came for `ms`. */
+  isQuiet(ms: number): boolean {
+    return this.isReady && this.#pending.size === 0 && performance.now() - this.#lastEvent >= ms;
+  }
+
+  connect(): Promise<void> {
+    return this.#client.connect();
+  }
+
+  /** Starts one post; its result is counted when it comes. */
+  post(): void {
+    const channels = [...this.#channels];
+    const channel = channels[Math.floor(Math.random() * channels.length)];
+    if (channel === undefined) return;
+    const n = this.#posts++;
+    const text = `${this.#plan.name} says number ${n}: ${'lorem ipsum dolor sit amet '.repeat(3)}`;
+    const began = performance.now();
+    this.#counters.sent++;
+    const work = (n % 2 === 0 ? this.#client.post(channel, text) : this.#postByHttp(channel, text)).then(
+      () => {
+        this.#counters.acknowledged++;
+        this.#counters.tookMs(performance.now() - began);
+      },
+      (e: unknown) => this.#refused(channel, e),
+    );
+    const tracked = work.finally(() => void this.#pending.delete(tracked));
+    this.#pending.add(tracked);
+  }
+
+  /** The end of its history: it has seen all that there was, if `settled`. */
+  async close(settled: boolean): Promise<void> {
+    this.#file.write({ kind: 'end', settled });
+    this.#client.close();
+    await this.#file.close();
+  }
+
+  #event(event: ClientEvent): void {
+    this.#lastEvent = performance.now();
+    this.#counters.delivered++;
+    const e = event as unknown as { type?: string; channel?: unknown };
+    if (e.type === 'channel_left' && typeof e.channel === 'string') this.#channels.delete(e.channel);
+  }
+
+  #refused(channel: string, e: unknown): void {
+    const code = (e as { code?: string }).code ?? String(e);
+    if (OUT_OF_CHANNEL.has(code)) this.#channels.delete(channel);
+    else this.#failed(`${this.#plan.name}: post refused: ${code}`);
+  }
+
+  #failed(text: string): void {
+    if (this.#counters.failures.length < MAX_FAILURES_KEPT) this.#counters.failures.push(text);
+  }
+
+  /** Again under the same client_msg_id until it is answered; each attempt without an answer is a failed request. */
+  async #postByHttp(channel: string, text: string): Promise<void> {
+    const client_msg_id = randomUUID();
+    this.#file.write({ kind: 'sent', topic: channel, client_msg_id });
+    for (let attempt = 0; ; attempt++) {
+      const edge = this.#edges[(this.#posts + attempt) % this.#edges.length]!;
+      const answer = await this.#attempt(edge, { channel, text, client_msg_id });
+      if (answer?.ok === true) {
+        const { ts, seq } = answer as { ts: string; seq: number };
+        this.#file.write({ kind: 'ack', topic: channel, client_msg_id, ts, seq, via: 'http' });
+        return;
+      }
+      if (answer !== undefined) throw Object.assign(new Error(String(answer.error)), { code: String(answer.error) });
+      await new Promise((resolve) => setTimeout(resolve, HTTP_RETRY_MS * (attempt + 1)));
+    }
+  }
+
+  /** Undefined when it was not answered, or by 5xx. */
+  async #attempt(edge: string, args: Record<string, string>): Promise<Record<string, unknown> | undefined> {
+    this.#counters.httpRequests++;
+    try {
+      const response = await fetch(`${edge}/api/chat.postMessage`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${this.#plan.token}`, 'content-type': 'application/json; charset=utf-8' },
+        body: JSON.stringify(args),
+        signal: AbortSignal.timeout(HTTP_TIMEOUT_MS),
+      });
+      const body = await response.text();
+      if (response.status < 500) return JSON.parse(body) as Record<string, unknown>;
+      this.#failed(`${edge}: HTTP ${response.status} ${body.slice(0, 200)}`);
+    } catch (e: unknown) {
+      const cause = e instanceof Error && e.cause instanceof Error ? `: ${e.cause.message}` : '';
+      this.#failed(`${edge}: ${e instanceof Error ? e.message : String(e)}${cause}`);
+    }
+    this.#counters.httpFailures++;
+    return undefined;
+  }
+}
