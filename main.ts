@@ -6,8 +6,8 @@
 import { ChatError } from './cells/contract/errors.ts';
 import { type Config, describeSettings, parseConfig, type Settings, text } from './cells/contract/process/config.ts';
 import { runUntilSignal } from './cells/contract/process/lifecycle.ts';
-import { createLogger } from './cells/contract/process/log.ts';
-import { type Job, type Role, roleSettings } from './cells/contract/process/role.ts';
+import { createLogger, type Logger } from './cells/contract/process/log.ts';
+import { type Job, type Role, type RunningRole, roleSettings } from './cells/contract/process/role.ts';
 
 interface Entry {
   about: string;
@@ -109,7 +109,7 @@ async function start(name: string, module: Role | Job, config: Config<Settings>)
     log.fatal({ err: error, origin }, 'a bug: the process ends');
     process.exit(1);
   });
-  if ('run' in module) return runUntilSignal((l) => module.run(config, l), log, common.graceMs);
+  if ('run' in module) return runUntilSignal(endableStart(module, config, log), log, common.graceMs);
   try {
     await module.runOnce(config, log);
     return 0;
@@ -117,6 +117,28 @@ async function start(name: string, module: Role | Job, config: Config<Settings>)
     log.fatal({ err: error }, 'failed');
     return 1;
   }
+}
+
+/**
+ * `run`, during which a signal ends the process at once: nothing is served yet, and what the start waits for (the
+ * control plane, the store) may never come. Later, the first signal closes the role by plan and a second ends at once.
+ */
+function endableStart(module: Role, config: Config<Settings>, log: Logger): (l: Logger) => Promise<RunningRole> {
+  let endsAtOnce = true;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (endsAtOnce) {
+        log.warn({ signal }, 'ends at once');
+        process.exit(1);
+      }
+      endsAtOnce = true;
+    });
+  }
+  return async (l) => {
+    const running = await module.run(config, l);
+    endsAtOnce = false;
+    return running;
+  };
 }
 
 process.exit(await main(process.argv.slice(2)));

@@ -1,6 +1,7 @@
 // What is generated or said twice must agree with its source.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -33,4 +34,26 @@ test('an unknown role and a bad flag are usage errors, with a hint', () => {
   const missing = node('main.ts', 'migrate');
   assert.equal(missing.status, 2);
   assert.match(missing.stderr, /STORE_URL: is required/);
+});
+
+test('a signal ends a role that is still starting', async () => {
+  const env = { POD_NAME: 'p', POD_UID: 'u', POD_IP: '127.0.0.1', CELL: 'c', ZONE: 'z', REGION: 'r' };
+  // Nobody answers at the control plane's address, and there is no state directory: the start waits without end.
+  const settings = [
+    '--store-url',
+    'sqlite::memory:',
+    '--session-key',
+    'A'.repeat(44),
+    '--xds-addresses',
+    '127.0.0.1:1',
+  ];
+  const child = spawn(process.execPath, ['main.ts', 'api', ...settings, '--port', '0', '--admin-port', '0'], {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const exited = once(child, 'exit');
+  await once(child.stderr, 'data'); // it has begun: it says that it cannot connect
+  child.kill('SIGTERM');
+  assert.deepEqual(await exited, [1, null]);
 });
