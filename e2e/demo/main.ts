@@ -7,7 +7,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dumpLog } from '../checker/dump-log.ts';
 import { checkFiles } from '../checker/main.ts';
-import { chatctl, cluster, ROOT, until } from './command.ts';
+import { chatctl, cluster, ROOT, run, until } from './command.ts';
 import { cellFigures, channelCounters, growth, ringFigures } from './figures.ts';
 import { type ClusterStatus, install } from './install.ts';
 import { Load } from './load-process.ts';
@@ -21,6 +21,8 @@ interface Scale {
   drainArgs: string[];
   acknowledged: number;
   resumes: number;
+  /** Also runs Slack's SDKs through an edge, while the load goes on. */
+  sdks: boolean;
   dir: string;
 }
 
@@ -30,6 +32,7 @@ const FULL: Scale = {
   drainArgs: ['--fast'],
   acknowledged: 5000,
   resumes: 50,
+  sdks: false,
   dir: 'demo',
 };
 const SHORT: Scale = {
@@ -38,6 +41,7 @@ const SHORT: Scale = {
   drainArgs: ['--fast', '--step', '10'],
   acknowledged: 500,
   resumes: 10,
+  sdks: true,
   dir: 'e2e',
 };
 
@@ -127,6 +131,7 @@ async function exercise({ scale, dir, status, tenants, load }: Run): Promise<Dem
 
   say(`chatctl undrain ${DRAINED} ${scale.drainArgs.join(' ')} --wait`);
   await chatctl(['undrain', DRAINED, ...scale.drainArgs, '--wait'], { live: true });
+  if (scale.sdks) await slackSdks(status);
   await load.reach(scale.acknowledged);
 
   say('Stopping the load; waiting until every client has seen everything');
@@ -161,6 +166,21 @@ async function exercise({ scale, dir, status, tenants, load }: Run): Promise<Dem
     slots_left: left?.slots ?? Number.NaN,
   };
   return judge(figures, scale);
+}
+
+/** `@slack/web-api` and `@slack/rtm-api`, unmodified, against the first edge; rejects when one of their steps fails. */
+async function slackSdks(status: ClusterStatus): Promise<void> {
+  const url = status.edges[0]!.url;
+  say(`@slack/web-api and @slack/rtm-api, unmodified, through ${url}`);
+  const token = async (user: string): Promise<string> =>
+    (await chatctl(['token', '--workspace', 'acme', '--user', user])).stdout.trim();
+  const env = {
+    CHATCELLS_URL: url,
+    CHATCELLS_TOKEN_A: await token('sdk-ada'),
+    CHATCELLS_TOKEN_B: await token('sdk-bob'),
+  };
+  const { stdout } = await run(process.execPath, ['--test', 'e2e/sdk/sdk.test.ts'], { env, timeoutMs: 120_000 });
+  process.stderr.write(stdout);
 }
 
 /** SIGKILL to the channel server of KILL_IN that owns most; resolves when its slots are served again. */
