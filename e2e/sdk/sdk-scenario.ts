@@ -73,8 +73,9 @@ export async function sdkScenario(target: SdkTarget): Promise<{ steps: Step[]; c
   const options = { slackApiUrl, logLevel: LogLevel.ERROR };
   const a = new WebClient(target.tokenA, options);
   const b = new WebClient(target.tokenB, options);
-  // Short enough that the run sees several rounds of the SDK's own keep-alive.
-  const rtmOptions = { ...options, clientPingTimeout: 500, serverPongTimeout: 400, replyAckOnReconnectTimeout: 100 };
+  // Short enough that the run sees rounds of the SDK's own keep-alive, long enough for a busy machine: the SDK does not
+  // resume, so what comes while it reconnects is lost to it.
+  const rtmOptions = { ...options, clientPingTimeout: 4_000, serverPongTimeout: 3_900 };
   const rtmA = new RTMClient(target.tokenA, rtmOptions as ConstructorParameters<typeof RTMClient>[1]);
   const rtmB = new RTMClient(target.tokenB, rtmOptions as ConstructorParameters<typeof RTMClient>[1]);
   const inboxA = new Inbox(rtmA);
