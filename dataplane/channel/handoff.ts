@@ -51,7 +51,11 @@ export class Handoff {
     for (const slot of slots.held()) {
       const target = table.target[slot]!;
       if (target === NONE || target === self) slots.thaw(slot);
-      else if (table.owner[slot] === self) byTarget.set(target, [...(byTarget.get(target) ?? []), slot]);
+      else if (table.owner[slot] === self) {
+        const list = byTarget.get(target);
+        if (list === undefined) byTarget.set(target, [slot]);
+        else list.push(slot);
+      }
     }
     for (const [target, all] of byTarget) {
       const member = table.members[target];

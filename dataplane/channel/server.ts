@@ -375,7 +375,11 @@ export class ChannelServer {
 
   #tellOwned(to: readonly LinkSession[], slots: readonly { slot: number; epoch: number }[]): void {
     const byEpoch = new Map<number, number[]>();
-    for (const { slot, epoch } of slots) byEpoch.set(epoch, [...(byEpoch.get(epoch) ?? []), slot]);
+    for (const { slot, epoch } of slots) {
+      const list = byEpoch.get(epoch);
+      if (list === undefined) byEpoch.set(epoch, [slot]);
+      else list.push(slot);
+    }
     const { incarnation, zone, cell } = this.#hello;
     const owner = { incarnation, zone, cell, address: this.#o.row.address };
     for (const [epoch, ofEpoch] of byEpoch) {
