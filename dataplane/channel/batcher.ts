@@ -111,8 +111,10 @@ export class Batcher {
       for (const part of parts) await this.#commit([part]);
       return [];
     }
-    for (const { writer } of parts) {
-      if (hasCode(e, 'store_conflict')) await writer.conflicted();
+    for (const { writer, entries } of parts) {
+      // Perhaps with ourselves: an append whose outcome was unknown may have committed after it was looked for.
+      if (hasCode(e, 'store_conflict') && (await this.#isOurs(entries))) writer.committed();
+      else if (hasCode(e, 'store_conflict')) await writer.conflicted();
       else writer.failed(e);
     }
     return [];
@@ -143,6 +145,14 @@ export class Batcher {
       } catch (err: unknown) {
         if (tries === failures) this.#o.log.warn({ err }, 'store unavailable: holding what waits for it');
       }
+    }
+  }
+
+  async #isOurs(entries: readonly LogEntry[]): Promise<boolean> {
+    try {
+      return await this.#isStored(entries);
+    } catch {
+      return false; // the writer reads again, until the store answers
     }
   }
 

@@ -1,29 +1,51 @@
 /** The tables that a channel server commits itself. Pure: the next table, or undefined when there is nothing to do. */
 import { memberIndex, NONE, nextTable, type RingTable } from '../../cells/contract/ring-table.ts';
 
-/** The standby's commit: it becomes owner of the slots that a dead owner left to it. */
+export interface Judgement {
+  isDead(incarnation: string): boolean;
+  /** Known to be alive: may be given slots to own or to stand by for. */
+  isAlive(incarnation: string): boolean;
+}
+
+/**
+ * The standby's commit: it becomes owner of the slots that a dead owner left to it. Slots whose standby is dead or
+ * missing too are shared among the living by number, so that no failure needs a control plane: should two members see
+ * it differently, the compare-and-set lets one through, and the claim makes it safe.
+ */
 export function takeover(
   table: RingTable,
   me: string,
-  isDead: (incarnation: string) => boolean,
+  judge: Judgement,
 ): { table: RingTable; slots: number[] } | undefined {
   const self = memberIndex(table, me);
   if (self === NONE) return undefined;
-  const dead = table.members.map((m) => m.incarnation !== me && isDead(m.incarnation));
+  const dead = table.members.map((m) => m.incarnation !== me && judge.isDead(m.incarnation));
+  const heirs = table.members.flatMap((m, i) => (i === self || judge.isAlive(m.incarnation) ? [i] : []));
   const slots: number[] = [];
   for (let slot = 0; slot < table.owner.length; slot++) {
     const owner = table.owner[slot]!;
-    if (table.standby[slot] === self && owner !== NONE && dead[owner]) slots.push(slot);
+    if (owner === NONE || !dead[owner]) continue;
+    const standby = table.standby[slot]!;
+    const orphan = standby === NONE || standby === owner || dead[standby];
+    if ((orphan ? heirs[slot % heirs.length] : standby) === self) slots.push(slot);
   }
   if (slots.length === 0) return undefined;
   const next = nextTable(table);
-  for (const slot of slots) {
+  const standbys = standbyChoices(table, self, heirs);
+  for (const [i, slot] of slots.entries()) {
     next.owner[slot] = self;
-    next.standby[slot] = NONE; // the ring manager chooses the next one
+    next.standby[slot] = standbys[i % standbys.length] ?? NONE;
     next.target[slot] = NONE;
     next.slotEpoch[slot] = next.epoch;
   }
   return { table: next, slots };
+}
+
+/** Living members other than the owner, those of another zone if there are any. */
+function standbyChoices(table: RingTable, owner: number, living: readonly number[]): number[] {
+  const others = living.filter((i) => i !== owner);
+  const elsewhere = others.filter((i) => table.members[i]!.zone !== table.members[owner]!.zone);
+  return elsewhere.length > 0 ? elsewhere : others;
 }
 
 /** The owner's commit at the end of a planned handoff. Slots that are not ours, or not meant for `target`, are left out. */

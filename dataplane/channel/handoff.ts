@@ -50,8 +50,9 @@ export class Handoff {
     const byTarget = new Map<number, number[]>();
     for (const slot of slots.held()) {
       const target = table.target[slot]!;
-      if (target === NONE || target === self) slots.thaw(slot);
-      else if (table.owner[slot] === self) {
+      // Frozen by a round that did not commit. The table that was just read names us: until the next round it serves.
+      slots.thaw(slot);
+      if (target !== NONE && target !== self && table.owner[slot] === self) {
         const list = byTarget.get(target);
         if (list === undefined) byTarget.set(target, [slot]);
         else list.push(slot);

@@ -1,5 +1,6 @@
 /** The accepting end of a link: one gateway, API or channel server. */
 import type { TopicId } from '../../cells/contract/ids.ts';
+import { UNORDERED } from '../links/peer-link.ts';
 import { isRefusal } from '../links/topic-queue.ts';
 import { encodeFrame, type Header, KIND } from '../protocol/frames.ts';
 import type { Hello, Response } from '../protocol/operations.ts';
@@ -57,6 +58,7 @@ export class LinkSession {
    * new attempt; taking a later one now would put it before the refused one.
    */
   wasRefused(topic: TopicId, attempt: number): boolean {
+    if (attempt === UNORDERED) return false;
     const refused = this.#refused.get(topic);
     if (refused === undefined) return false;
     if (attempt <= refused) return true;
@@ -76,7 +78,7 @@ export class LinkSession {
   }
 
   #refuse(topic: TopicId, attempt: number): void {
-    if ((this.#refused.get(topic) ?? 0) >= attempt) return;
+    if (attempt === UNORDERED || (this.#refused.get(topic) ?? 0) >= attempt) return;
     if (this.#refused.size >= MAX_REFUSED) {
       const oldest = this.#refused.keys().next();
       if (!oldest.done) this.#refused.delete(oldest.value);

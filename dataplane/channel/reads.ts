@@ -77,10 +77,13 @@ async function history(
     return ts;
   };
   const oldest = bound('oldest');
-  const latest = bound('latest');
+  const until = bound('latest');
+  // Not beyond the head: a stale owner's memberships are right up to there, and no further.
+  const end = inclusive ? topic.head.ts : topic.head.ts + 1n;
+  const latest = until === undefined || until > end ? end : until;
   const rows = await store.log.history(actor.workspace, topic.topic, {
     ...(oldest === undefined ? {} : { oldest }),
-    ...(latest === undefined ? {} : { latest }),
+    latest,
     inclusive,
     limit: limit + 1,
   });
@@ -94,6 +97,8 @@ async function replay(
   store: Store,
 ): Promise<Operations['replay']['result']> {
   const rows = await store.log.read(topic.topic, afterSeq, Math.min(limit, LIMITS.replayEvents));
-  const events = rows.filter((row) => row.seq <= upTo).map(({ seq, payload }) => ({ seq, payload }));
+  // Not beyond the head: a stale owner's memberships are right up to there, and no further.
+  const last = Math.min(upTo, topic.head.seq);
+  const events = rows.filter((row) => row.seq <= last).map(({ seq, payload }) => ({ seq, payload }));
   return { events, oldest: 1 };
 }

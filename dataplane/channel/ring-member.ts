@@ -271,7 +271,10 @@ export class RingMember {
   async #takeOver(): Promise<void> {
     const { control, store, metrics, log } = this.#o;
     if (this.#leaving || this.#skewed || control.table === undefined) return;
-    const step = takeover(control.table, this.#me, (incarnation) => this.#isDead(incarnation));
+    const step = takeover(control.table, this.#me, {
+      isDead: (incarnation) => this.#isDead(incarnation),
+      isAlive: (incarnation) => this.#verdict?.alive.has(incarnation) === true,
+    });
     if (step === undefined) return;
     if (!(await store.ring.compareAndSetTable(step.table))) {
       await this.#readTable(); // another commit came first; the next round judges anew

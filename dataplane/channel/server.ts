@@ -14,27 +14,28 @@ import type { Heartbeat } from '../../cells/contract/ring-store.ts';
 import { slotOf } from '../../cells/contract/slot.ts';
 import { LinkedOwnerClient } from '../links/owner-client.ts';
 import { bodyOf, decodeHeader, encodeFrame, type Header, KIND } from '../protocol/frames.ts';
-import type { Hello, Operations, Owned, Request, Response } from '../protocol/operations.ts';
+import type { Hello, Operations, Request, Response } from '../protocol/operations.ts';
 import type { Link, LinkTransport } from '../protocol/transport.ts';
 import type { Store } from '../storage/store.ts';
 import { Batcher } from './batcher.ts';
 import { type DurableOperation, failure, isDurable } from './decide.ts';
-import { eventFrame, memberOf } from './event-frame.ts';
-import { fanOut, fanOutTyping } from './fan-out.ts';
+import { Delivery } from './delivery.ts';
+import { fanOutTyping } from './fan-out.ts';
 import { Handoff } from './handoff.ts';
 import { LinkSession } from './link-session.ts';
 import type { ChannelMetrics } from './metrics.ts';
+import { ownedFrames } from './owned-frames.ts';
 import { NO_PLANTS, type Plants } from './plants.ts';
-import { isProjectedEvent, Projector } from './projector.ts';
+import { Projector } from './projector.ts';
 import { authorise, isRead, type ReadOperation, read } from './reads.ts';
 import { RingMember } from './ring-member.ts';
 import { Slots } from './slots.ts';
 import { subscribe } from './subscribe.ts';
 import { TableControl } from './table-control.ts';
 import type { Topic } from './topic.ts';
-import { type Decided, TopicWriter } from './topic-writer.ts';
+import { TopicWriter } from './topic-writer.ts';
 import { Topics } from './topics.ts';
-import { internalFailure, isProjected, keyOf, writeOp } from './write-op.ts';
+import { internalFailure, writeOp } from './write-op.ts';
 
 export interface ChannelServerOptions {
   store: Store;
@@ -68,6 +69,7 @@ export class ChannelServer {
   readonly #peers: LinkedOwnerClient;
   readonly #batcher: Batcher;
   readonly #projector: Projector;
+  readonly #delivery: Delivery;
   readonly #member: RingMember;
   readonly #hello: Hello;
   readonly #sweeper: Timer;
@@ -95,6 +97,7 @@ export class ChannelServer {
     this.#topics = new Topics(store, clock, random);
     this.#peers = new LinkedOwnerClient({ control: this.#control, transport, clock, random, log, hello: this.#hello });
     this.#projector = new Projector({ store, ring, owners: this.#peers, clock, random, log, metrics });
+    this.#delivery = new Delivery({ projector: this.#projector, clock, metrics, plants: this.#plants });
     this.#batcher = new Batcher({
       ...{ store, owner: incarnation, ring, clock, random, log, metrics, plants: this.#plants },
       fenced: (slots) => this.#fenced(slots),
@@ -197,6 +200,16 @@ export class ChannelServer {
       return;
     }
     session.lastHeardMs = this.#o.clock.monotonicMs();
+    try {
+      this.#handle(session, header, frame);
+    } catch (err: unknown) {
+      // A body that cannot be read is the peer's fault, and costs nobody else anything.
+      this.#o.log.warn({ err, peer: session.peer, kind: header.kind }, 'bad frame: link closed');
+      session.close();
+    }
+  }
+
+  #handle(session: LinkSession, header: Header, frame: Uint8Array): void {
     switch (header.kind) {
       case KIND.hello:
         session.hello = JSON.parse(bodyOf(frame).toString()) as Hello;
@@ -330,7 +343,8 @@ export class ChannelServer {
           plants: this.#plants,
         },
         offer: (w) => this.#batcher.offer(w),
-        committed: (t, decided) => this.#committed(t, decided),
+        committed: (t, decided) => this.#delivery.committed(t, decided),
+        found: (t, events) => this.#delivery.found(t, events),
         refusal: (t) => this.#refusal(t.slot),
       });
       this.#writers.set(topic, writer);
@@ -338,55 +352,14 @@ export class ChannelServer {
     return writer;
   }
 
-  /** In one step without a wait: subscribers that join in between would miss an event. */
-  #committed(topic: Topic, decided: readonly Decided[]): void {
-    const { metrics, clock } = this.#o;
-    for (const { op, response, events } of decided) {
-      const projected = events.map((e) => e.entry).filter(isProjectedEvent);
-      const key = keyOf(op);
-      if (response.ok && key !== undefined && events.length > 0)
-        topic.remember(key.user, key.clientKey, response.result as Operations['post']['result']);
-      // The answer goes before the event on the same link: the sender's socket takes it for its delivery.
-      const waits = projected.length > 0 && isProjected(op);
-      if (!waits) op.respond(response);
-      for (const { entry, trace } of events) {
-        const { slot, epoch } = topic;
-        topic.head = { seq: entry.seq, ts: entry.ts };
-        const { projection } = entry;
-        if (projection.kind === 'member') topic.members.committed(projection.user, projection.member);
-        if (projection.kind === 'channel') topic.channel = projection.channel;
-        const frame = eventFrame(entry, { slot, epoch, trace, member: memberOf(entry) }, this.#plants);
-        topic.recent.push({ seq: entry.seq, frame });
-        fanOut(topic.subscribers, frame, metrics);
-        metrics.fanOut(topic.subscribers.size, topic.subscribers.size);
-        metrics.eventsEncoded.inc();
-      }
-      metrics.persistSeconds.observe((clock.monotonicMs() - op.arrivedMs) / 1_000);
-      if (projected.length > 0) {
-        const done = this.#projector.committed(topic, projected);
-        if (waits) void done.then(() => op.respond(response));
-      }
-    }
-  }
-
   #claimed(slots: readonly { slot: number; epoch: number }[]): void {
     this.#tellOwned([...this.#sessions], slots);
   }
 
   #tellOwned(to: readonly LinkSession[], slots: readonly { slot: number; epoch: number }[]): void {
-    const byEpoch = new Map<number, number[]>();
-    for (const { slot, epoch } of slots) {
-      const list = byEpoch.get(epoch);
-      if (list === undefined) byEpoch.set(epoch, [slot]);
-      else list.push(slot);
-    }
     const { incarnation, zone, cell } = this.#hello;
     const owner = { incarnation, zone, cell, address: this.#o.row.address };
-    for (const [epoch, ofEpoch] of byEpoch) {
-      const owned: Owned = { ring: this.#o.row.ring, owner, epoch, slots: ofEpoch };
-      const frame = encodeFrame({ kind: KIND.owned }, JSON.stringify(owned));
-      for (const session of to) session.send(frame);
-    }
+    for (const frame of ownedFrames(this.#o.row.ring, owner, slots)) for (const session of to) session.send(frame);
   }
 
   #lost(slot: number): void {

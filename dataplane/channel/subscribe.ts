@@ -2,7 +2,7 @@
 import { ChatError } from '../../cells/contract/errors.ts';
 import type { UserId } from '../../cells/contract/ids.ts';
 import type { Operations, Request } from '../protocol/operations.ts';
-import type { Store } from '../storage/store.ts';
+import type { Store, StoredEvent } from '../storage/store.ts';
 import { eventFrame, memberOf } from './event-frame.ts';
 import type { Subscriber } from './fan-out.ts';
 import type { LinkSession } from './link-session.ts';
@@ -11,6 +11,8 @@ import { authorise } from './reads.ts';
 import type { Topic } from './topic.ts';
 
 const PAGE = 500;
+/** A link that is further behind when its users have left gets none of it. */
+const MAX_LAST_EVENTS = 5_000;
 
 export interface SubscribeOptions {
   store: Store;
@@ -40,6 +42,8 @@ export async function subscribe(
     }
   }
   if (topic.dropped || session.closed) return undefined;
+  if (denied.length === users.length && afterSeq !== undefined)
+    await sendUpToTheEnd(topic, session, { users: denied, from: afterSeq }, options);
   const live = [...topic.subscribers].find((s) => s.session === session);
   if (live === undefined && denied.length < users.length) {
     const subscriber: Subscriber = { session, cancelled: false };
@@ -80,12 +84,46 @@ async function catchUp(
       }
       continue;
     }
-    const page = await store.log.read(topic.topic, last, PAGE);
+    const page = await readCommitted(topic, last, store);
     if (page.length === 0) throw new ChatError('store_unavailable');
     for (const event of page) {
-      const { slot, epoch } = topic;
-      subscriber.session.send(eventFrame(event, { slot, epoch, trace: undefined, member: memberOf(event) }, plants));
+      subscriber.session.send(frameOf(topic, event, plants));
       last = event.seq;
     }
   }
 }
+
+/**
+ * All users of the link are members no more. What happened from where the link stands to the end of the last
+ * membership is still theirs to see, the event that ends it included; nothing after it is sent.
+ */
+async function sendUpToTheEnd(
+  topic: Topic,
+  session: LinkSession,
+  of: { users: readonly UserId[]; from: number },
+  { store, plants }: SubscribeOptions,
+): Promise<void> {
+  const events: StoredEvent[] = [];
+  for (let last = of.from; last < topic.head.seq && events.length < MAX_LAST_EVENTS; ) {
+    const page = await readCommitted(topic, last, store);
+    if (page.length === 0) break;
+    events.push(...page);
+    last = page.at(-1)!.seq;
+  }
+  const users = new Set(of.users);
+  const end = events.findLastIndex((event) => {
+    const member = memberOf(event);
+    return member !== undefined && !member.joined && users.has(member.user);
+  });
+  if (topic.dropped) return;
+  for (const event of events.slice(0, end + 1)) session.send(frameOf(topic, event, plants));
+}
+
+/** Never beyond the head: what is stored behind it is fanned out when its commit is known, or is another owner's. */
+async function readCommitted(topic: Topic, after: number, store: Store): Promise<StoredEvent[]> {
+  const page = await store.log.read(topic.topic, after, PAGE);
+  return page.filter((event) => event.seq <= topic.head.seq);
+}
+
+const frameOf = (topic: Topic, event: StoredEvent, plants: Plants): Uint8Array =>
+  eventFrame(event, { slot: topic.slot, epoch: topic.epoch, trace: undefined, member: memberOf(event) }, plants);

@@ -7,7 +7,7 @@ import { formatTs } from '../../cells/contract/ids.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import { backoffMs } from '../links/backoff.ts';
 import type { Response } from '../protocol/operations.ts';
-import type { LogEntry, Store } from '../storage/store.ts';
+import type { LogEntry, Store, StoredEvent } from '../storage/store.ts';
 import { decide } from './decide.ts';
 import { Draft, type DraftEvent } from './draft.ts';
 import type { Plants } from './plants.ts';
@@ -16,6 +16,8 @@ import { internalFailure, keyOf, knownEnough, lookUp, postedOf, readsMessage, ty
 
 const MAX_BATCH_ROWS = 256;
 const MAX_CONFLICTS = 5;
+/** More rows than any batch of ours has. */
+const FOUND_PER_READ = 1_000;
 const RETRY_BASE_MS = 50;
 const RETRY_MAX_MS = 1_000;
 
@@ -36,6 +38,8 @@ export interface WriterEnvironment {
   offer(writer: TopicWriter): void;
   /** The events are stored, in this order: answer, fan out, project. Synchronous. */
   committed(topic: Topic, decided: readonly Decided[]): void;
+  /** Events of ours that are in the log although their append was not known to have committed. Synchronous. */
+  found(topic: Topic, events: readonly StoredEvent[]): void;
   /** The slot is not ours (any more). */
   refusal(topic: Topic): Response;
 }
@@ -138,10 +142,10 @@ export class TopicWriter {
     const { store, clock, random } = this.#env;
     for (let failures = 0; ; failures++) {
       try {
-        const heads = await store.log.heads([this.topic.topic]);
+        const rows = await store.log.read(this.topic.topic, this.topic.head.seq, FOUND_PER_READ);
         await this.#findKeys();
-        this.topic.head = heads.get(this.topic.topic) ?? this.topic.head;
-        break;
+        this.#env.found(this.topic, rows);
+        if (rows.length < FOUND_PER_READ) break;
       } catch {
         await sleep(clock, backoffMs(failures, RETRY_BASE_MS, RETRY_MAX_MS, random));
         if (this.topic.dropped) break;

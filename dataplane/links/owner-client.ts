@@ -10,7 +10,7 @@ import type { Hello, Operation, Operations, Owned, Request, Response } from '../
 import type { Call, OwnerClient, TopicListener } from '../protocol/owner-client.ts';
 import type { LinkTransport } from '../protocol/transport.ts';
 import { LinkPool } from './link-pool.ts';
-import type { PeerLink } from './peer-link.ts';
+import { type PeerLink, UNORDERED } from './peer-link.ts';
 import { RouteBook } from './route-book.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { type Routing, TopicQueue } from './topic-queue.ts';
@@ -89,15 +89,14 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
     const { peer, epoch } = this.pick(call.ring, slot);
     if (peer === undefined) return;
     const request: Request<'typing'> = { op: 'typing', ring: call.ring, args: {}, actor: call.actor };
-    const header = { topic: call.topic, slot, epoch, attempt: this.nextAttempt(), trace: call.trace };
-    peer.request(header, Buffer.from(JSON.stringify(request)), () => {});
+    peer.tell({ topic: call.topic, slot, epoch, trace: call.trace }, Buffer.from(JSON.stringify(request)));
   }
 
   /** One request to the server at `address`, once: rejects with `link_lost` when there is no link or no answer. */
   request<O extends Operation>(address: string, request: Request<O>): Promise<Operations[O]['result']> {
     const peer = this.#pool.get(address);
     if (peer === undefined || !peer.up) return Promise.reject(new ChatError('link_lost', { address }));
-    const header = { topic: undefined, slot: 0, epoch: 0, attempt: 0, trace: undefined };
+    const header = { topic: undefined, slot: 0, epoch: 0, attempt: UNORDERED, trace: undefined };
     return new Promise((resolve, reject) => {
       peer.request(header, Buffer.from(JSON.stringify(request)), (answer) => {
         if (answer === undefined) reject(new ChatError('link_lost', { address }));

@@ -32,12 +32,15 @@ export interface LinkEnvironment {
   hello: Hello;
 }
 
+/** The attempt of a request outside the topic's queue: it neither waits for the others nor holds them up. */
+export const UNORDERED = 0;
+
 export interface RequestHeader {
   topic: TopicId | undefined;
   slot: number;
   /** The slot's owner epoch as the asker knows it: a server that knows less reads the table first. */
   epoch: number;
-  /** Number of the send of the topic's queue; see TopicQueue. Travels as the header's seq. */
+  /** Number of the send of the topic's queue (see TopicQueue), or UNORDERED. Travels as the header's seq. */
   attempt: number;
   trace: Trace | undefined;
 }
@@ -77,6 +80,11 @@ export class PeerLink {
     this.#pending.set(requestId, done);
     const { attempt, ...rest } = header;
     this.#link?.send(encodeFrame({ kind: KIND.request, requestId, seq: attempt, ...rest }, body));
+  }
+
+  /** A request that nobody waits for an answer to: request id 0. Dropped when the link is down. */
+  tell(header: Omit<RequestHeader, 'attempt'>, body: Uint8Array): void {
+    this.send(encodeFrame({ kind: KIND.request, requestId: 0, seq: UNORDERED, ...header }, body));
   }
 
   /** Dropped when the link is down. */

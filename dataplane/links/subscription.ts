@@ -10,7 +10,7 @@ import { bodyOf, encodeFrame, FLAG, type Header, KIND } from '../protocol/frames
 import type { Actor, Operations, Request } from '../protocol/operations.ts';
 import type { TopicEvent, TopicListener } from '../protocol/owner-client.ts';
 import { backoffMs } from './backoff.ts';
-import type { Answer, PeerLink } from './peer-link.ts';
+import { type Answer, type PeerLink, UNORDERED } from './peer-link.ts';
 import type { Routing } from './topic-queue.ts';
 
 const RETRY_BASE_MS = 20;
@@ -166,8 +166,8 @@ export class Subscription {
     const body = Buffer.from(
       JSON.stringify({ op: 'subscribe', ring: this.ring, args, actor } satisfies Request<'subscribe'>),
     );
-    const attempt = this.#routing.nextAttempt();
-    peer.request({ topic: this.topic, slot: this.slot, epoch, attempt, trace: undefined }, body, (answer, header) => {
+    const header = { topic: this.topic, slot: this.slot, epoch, attempt: UNORDERED, trace: undefined };
+    peer.request(header, body, (answer, header) => {
       if (this.#closed || this.#request !== request) return;
       this.#asked = undefined;
       this.#answered(peer, answer, header, waiting);
