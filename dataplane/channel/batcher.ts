@@ -25,8 +25,8 @@ export interface BatcherOptions {
   log: Logger;
   metrics: ChannelMetrics;
   plants: Plants;
-  /** These slots have a newer owner. */
-  fenced(slots: readonly number[]): void;
+  /** These claims are void: somebody has claimed the slots since, perhaps this server itself. */
+  fenced(claims: readonly { slot: number; epoch: number }[]): void;
 }
 
 interface Part {
@@ -123,7 +123,7 @@ export class Batcher {
   #fenced(parts: readonly Part[], e: ChatError): readonly Part[] {
     const slots = new Set((e.details.slots as number[] | undefined) ?? parts.map((p) => p.writer.topic.slot));
     const lost = parts.filter((p) => slots.has(p.writer.topic.slot));
-    this.#o.fenced([...slots]);
+    this.#o.fenced(this.#fencesOf(lost));
     if (this.#o.plants.has('stale-owner-fanout')) for (const { writer } of lost) writer.committed();
     else this.#refuse(lost);
     return parts.filter((p) => !slots.has(p.writer.topic.slot));

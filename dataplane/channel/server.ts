@@ -100,22 +100,19 @@ export class ChannelServer {
     this.#delivery = new Delivery({ projector: this.#projector, clock, metrics, plants: this.#plants });
     this.#batcher = new Batcher({
       ...{ store, owner: incarnation, ring, clock, random, log, metrics, plants: this.#plants },
-      fenced: (slots) => this.#fenced(slots),
+      fenced: (claims) => this.#fenced(claims),
     });
     const handoff = new Handoff({
       ...{ me: incarnation, ring, store: store.ring, peers: this.#peers, slots: this.#slots, clock, log, metrics },
       leaving: () => this.#member.leaving,
       adopt: (table) => this.#member.adopt(table),
       flush: (slots) => this.#flush(slots),
-      heads: (slots) =>
-        this.#topicsOf(slots)
-          .flatMap((t) => (t.isLoaded ? [[t.topic, t.head] as const] : []))
-          .map(([t, h]) => [t, h]),
+      heads: (slots) => this.#topicsOf(slots).flatMap((t) => (t.isLoaded ? [[t.topic, t.head]] : [])),
     });
     this.#member = new RingMember({
       ...{ store, row, heartbeatMs, missed, clock, random, log, metrics, control: this.#control, slots: this.#slots },
       load: () => ({ sockets: 0, slots: this.#slots.size, topics: this.#topics.size, perSecond: 0 }),
-      claimed: (slots) => this.#claimed(slots),
+      claimed: (slots) => this.#tellOwned([...this.#sessions], slots),
       lost: (slot) => this.#lost(slot),
       handOff: (table) => handoff.run(table),
     });
@@ -214,10 +211,7 @@ export class ChannelServer {
       case KIND.hello:
         session.hello = JSON.parse(bodyOf(frame).toString()) as Hello;
         session.send(encodeFrame({ kind: KIND.hello }, JSON.stringify(this.#hello)));
-        this.#tellOwned(
-          [session],
-          this.#slots.held().map((slot) => ({ slot, epoch: this.#slots.epoch(slot)! })),
-        );
+        this.#tellOwned([session], this.#slots.claims());
         return;
       case KIND.ping:
         session.send(encodeFrame({ kind: KIND.pong }));
@@ -352,10 +346,6 @@ export class ChannelServer {
     return writer;
   }
 
-  #claimed(slots: readonly { slot: number; epoch: number }[]): void {
-    this.#tellOwned([...this.#sessions], slots);
-  }
-
   #tellOwned(to: readonly LinkSession[], slots: readonly { slot: number; epoch: number }[]): void {
     const { incarnation, zone, cell } = this.#hello;
     const owner = { incarnation, zone, cell, address: this.#o.row.address };
@@ -371,10 +361,11 @@ export class ChannelServer {
     }
   }
 
-  #fenced(slots: readonly number[]): void {
-    this.#o.metrics.slotsFenced.inc(slots.length);
-    this.#o.log.warn({ slots: slots.length }, 'fenced: a newer owner has claimed slots');
-    for (const slot of slots) this.#lost(slot);
+  /** A batch of a claim that was lost long ago may come back when the slot is ours again: that claim stands. */
+  #fenced(claims: readonly { slot: number; epoch: number }[]): void {
+    this.#o.metrics.slotsFenced.inc(claims.length);
+    this.#o.log.warn({ slots: claims.length }, 'fenced: a newer owner has claimed slots');
+    for (const { slot, epoch } of claims) if (this.#slots.epoch(slot) === epoch) this.#lost(slot);
     this.#inBackground(this.#member.refresh());
   }
 

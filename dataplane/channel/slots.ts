@@ -13,6 +13,10 @@ export class Slots {
     return [...this.#held.keys()];
   }
 
+  claims(): { slot: number; epoch: number }[] {
+    return [...this.#held].map(([slot, { epoch }]) => ({ slot, epoch }));
+  }
+
   /** The epoch of the claim, frozen or not; undefined when the slot is not ours. */
   epoch(slot: number): number | undefined {
     return this.#held.get(slot)?.epoch;
