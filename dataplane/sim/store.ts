@@ -3,6 +3,8 @@
  * outcome is unknown (committed or not, as the seed wills), and outages.
  */
 import { ChatError } from '../../cells/contract/errors.ts';
+import { numberOf } from '../../cells/contract/ids.ts';
+import { slotOf } from '../../cells/contract/slot.ts';
 import { storeOver } from '../storage/open.ts';
 import type { Fence, LogEntry, Store } from '../storage/store.ts';
 import { type SimProcess, wallAt } from './process.ts';
@@ -27,6 +29,8 @@ export class SimStore {
   readonly #observer: StoreObserver;
   readonly #cutZones = new Set<string>();
   #down = false;
+  /** By slot: the last claim that held. */
+  readonly #claims = new Map<number, { owner: string; fence: Fence }>();
   /** Share of calls whose answer is lost. */
   lossRate = 0;
 
@@ -66,11 +70,13 @@ export class SimStore {
         ...bound(log),
         claim: async (owner, fences) => {
           const held = await log.claim(owner, fences);
+          for (const fence of fences) if (held.has(fence.slot)) this.#claims.set(fence.slot, { owner, fence });
           this.#observer.claimed(owner, fences, held);
           return held;
         },
         append: async (owner, fences, entries) => {
-          await log.append(owner, fences, entries);
+          if (fences.length > 0) await log.append(owner, fences, entries);
+          else await this.#appendUnfenced(entries);
           this.#observer.appended(owner, entries);
         },
       }),
@@ -80,6 +86,14 @@ export class SimStore {
       wallMs: () => this.#call(process, async () => wallAt(this.#scheduler.now)),
       close: async () => {},
     };
+  }
+
+  /** What a store without fences would do: the real one is told that whoever holds the slot writes. */
+  async #appendUnfenced(entries: readonly LogEntry[]): Promise<void> {
+    for (const entry of entries) {
+      const claim = this.#claims.get(slotOf(numberOf(entry.topic)));
+      if (claim !== undefined) await this.real.log.append(claim.owner, [claim.fence], [entry]);
+    }
   }
 
   #remote<T extends object>(process: SimProcess, part: T): T {

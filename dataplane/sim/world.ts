@@ -145,6 +145,9 @@ export class World {
       const ofWorkspace = this.users.filter((u) => u.workspace === this.users[n < 3 ? 0 : 3]!.workspace);
       this.channels.push({ id: topicId('C', BigInt(1_000_000 + first + n)), members: ofWorkspace });
     }
+    // Where nobody else writes, a stale owner's numbers meet no others: only the fence is in its way.
+    for (const [i, user] of this.users.entries())
+      this.channels.push({ id: topicId('C', BigInt(2_000_000 + first + i)), members: [user] });
   }
 
   rowOf(channel: SimChannel): ChannelRow {
