@@ -24,23 +24,41 @@ export const intervalMs = (text: string | undefined): number => {
   return match ? Number(match[1]) * { ms: 1, s: 1_000, m: 60_000 }[match[2] as 'ms' | 's' | 'm'] : 2_000;
 };
 
-/** The patch of Cell.spec.drain. `undefined` when a number is out of range. */
-export function drainIntent(options: DrainOptions): DrainIntent | undefined {
+type DrainSpec = NonNullable<Cell['spec']['drain']>;
+
+/**
+ * The patch of Cell.spec.drain; `undefined` when a number is out of range. What is not given stays as it is while the
+ * Cell goes to the same target already, so that watching again with `--wait` changes neither pace nor reason.
+ */
+export function drainIntent(options: DrainOptions, present?: DrainSpec): DrainIntent | undefined {
   const targetWeight = percent(options.to ?? '0', 0);
-  const stepPercent = percent(options.step ?? '1', 1);
-  if (targetWeight === undefined || stepPercent === undefined) return undefined;
+  if (targetWeight === undefined) return undefined;
+  return intent(options, targetWeight, present?.targetWeight === targetWeight ? present : undefined);
+}
+
+/** As drainIntent. `underWay`: an undrain has begun and is not finished. */
+export function undrainIntent(
+  options: Pick<DrainOptions, 'step' | 'fast'>,
+  present?: DrainSpec,
+  underWay = false,
+): DrainIntent | undefined {
+  return intent(options, null, underWay ? present : undefined);
+}
+
+function intent(
+  options: DrainOptions,
+  targetWeight: number | null,
+  kept: DrainSpec | undefined,
+): DrainIntent | undefined {
+  const stepPercent = options.step === undefined ? (kept?.stepPercent ?? 1) : percent(options.step, 1);
+  if (stepPercent === undefined) return undefined;
   return {
     targetWeight,
     stepPercent,
-    stepInterval: options.fast ? FAST : SLOW,
-    reason: options.reason ?? null,
-    force: options.force ?? false,
+    stepInterval: options.fast ? FAST : (kept?.stepInterval ?? SLOW),
+    reason: options.reason ?? kept?.reason ?? null,
+    force: options.force ?? kept?.force ?? false,
   };
-}
-
-export function undrainIntent(options: Pick<DrainOptions, 'step' | 'fast'>): DrainIntent | undefined {
-  const intent = drainIntent({ ...options, to: '0' });
-  return intent && { ...intent, targetWeight: null };
 }
 
 function percent(text: string, min: number): number | undefined {

@@ -31,7 +31,7 @@ export function addDrainCommands({ command, context, done }: Registrar): void {
     .option('--timeout <duration>', 'longest wait; the drain goes on', '15m')
     .option('--fast', 'a step every 0.5 s')
     .option('--to <percent>', 'weight to go to', '0')
-    .option('--step <percent>', 'size of a step', '1')
+    .option('--step <percent>', 'size of a step (default: 1)')
     .option('--force', 'go on although the other Cells have no room; give a --reason')
     .option('--reason <text>', 'why, for who looks at it later')
     .action(async (cell: string, options: Options, self: Command) => done(await drain(context(self), cell, options)));
@@ -43,18 +43,20 @@ export function addDrainCommands({ command, context, done }: Registrar): void {
     .option('--wait', 'watch until it has its weight again')
     .option('--timeout <duration>', 'longest wait; the undrain goes on', '15m')
     .option('--fast', 'a step every 0.5 s')
-    .option('--step <percent>', 'size of a step', '1')
+    .option('--step <percent>', 'size of a step (default: 1)')
     .action(async (cell: string, options: Options, self: Command) => done(await undrain(context(self), cell, options)));
 }
 
 async function drain(context: Context, name: string, options: Options): Promise<ExitCode> {
-  const intent = drainIntent(options);
-  if (intent === undefined) throw new ChatError('usage', { problem: '--to takes 0 to 100, --step 1 to 100.' });
+  const timeoutMs = timeoutOf(options);
+  if (drainIntent(options) === undefined)
+    throw new ChatError('usage', { problem: '--to takes 0 to 100, --step 1 to 100.' });
   if (options.force && options.reason === undefined)
     throw new ChatError('usage', { problem: '--force needs a --reason: it is recorded in the Cell.' });
   const cells = await listResources<Cell>(context.kube, 'Cell', context.namespace);
   const cell = cells.find((c) => c.metadata.name === name);
   if (cell === undefined) throw new ChatError('not_found', { kind: 'Cell', name, namespace: context.namespace });
+  const intent = drainIntent(options, cell.spec.drain)!;
   const target = intent.targetWeight ?? 0;
   if (cell.spec.drain?.targetWeight === target && progressOf(cell).phase === 'done') {
     context.terminal.note(`${name} is ${target === 0 ? 'drained' : `at ${target} %`} already.`);
@@ -67,24 +69,34 @@ async function drain(context: Context, name: string, options: Options): Promise<
   const others = cells.filter((c) => c !== cell);
   const why = refusal({ cell, others, target, force: intent.force, loads });
   if (why !== undefined) throw new ChatError('refused', { problem: `Not drained: ${why}.` });
-  return carryOut(context, cell, { intent, options });
+  return carryOut(context, cell, { intent, options, timeoutMs });
 }
 
 async function undrain(context: Context, name: string, options: Options): Promise<ExitCode> {
-  const intent = undrainIntent(options);
-  if (intent === undefined) throw new ChatError('usage', { problem: '--step takes 1 to 100.' });
+  const timeoutMs = timeoutOf(options);
+  if (undrainIntent(options) === undefined) throw new ChatError('usage', { problem: '--step takes 1 to 100.' });
   const cell = await getResource<Cell>(context.kube, 'Cell', context.namespace, name);
   if (cell.spec.drain?.targetWeight === undefined && progressOf(cell).phase === 'done') {
     context.terminal.note(`${name} is not drained.`);
     return report(context, cell, options);
   }
-  return carryOut(context, cell, { intent, options });
+  const underWay = cell.spec.drain?.targetWeight === undefined;
+  const intent = undrainIntent(options, cell.spec.drain, underWay)!;
+  return carryOut(context, cell, { intent, options, timeoutMs });
+}
+
+/** Checked before anything is written. */
+function timeoutOf(options: Options): number {
+  const timeoutMs = parseDuration(options.timeout);
+  if (timeoutMs === undefined)
+    throw new ChatError('usage', { problem: `--timeout ${options.timeout}: use 30s, 5m, 1h.` });
+  return timeoutMs;
 }
 
 async function carryOut(
   context: Context,
   cell: Cell,
-  { intent, options }: { intent: DrainIntent; options: Options },
+  { intent, options, timeoutMs }: { intent: DrainIntent; options: Options; timeoutMs: number },
 ): Promise<ExitCode> {
   const { name } = cell.metadata;
   const patched: Cell = { ...cell, spec: { ...cell.spec, drain: withoutNulls({ ...cell.spec.drain, ...intent }) } };
@@ -102,13 +114,10 @@ async function carryOut(
     context.next(`chatctl ${intent.targetWeight === null ? 'undrain' : 'drain'} ${name} --wait`);
     return report(context, after, options);
   }
-  return watch(context, name, options);
+  return watch(context, name, options, timeoutMs);
 }
 
-async function watch(context: Context, name: string, options: Options): Promise<ExitCode> {
-  const timeoutMs = parseDuration(options.timeout);
-  if (timeoutMs === undefined)
-    throw new ChatError('usage', { problem: `--timeout ${options.timeout}: use 30s, 5m, 1h.` });
+async function watch(context: Context, name: string, options: Options, timeoutMs: number): Promise<ExitCode> {
   const { environment, terminal } = context;
   const live = context.live();
   const deadline = environment.nowMs() + timeoutMs;
