@@ -19,16 +19,7 @@ const files = globSync('{crds,cells,operator,dataplane,cli,e2e,scripts}/**/*.tes
 const concurrency = kind === 'integration' ? 1 : availableParallelism();
 const { status } = spawnSync(
   process.execPath,
-  [
-    '--test',
-    `--test-concurrency=${concurrency}`,
-    '--test-timeout=300000',
-    '--test-reporter=dot',
-    '--test-reporter-destination=stderr',
-    '--test-reporter=spec',
-    '--test-reporter-destination=stdout',
-    ...files,
-  ],
+  ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=300000', '--test-reporter=spec', ...files],
   { cwd: ROOT, stdio: 'inherit' },
 );
 process.exit(status ?? 1);
