@@ -1,0 +1,144 @@
+// chatctl as a process against a real API server. No operator runs: the test itself sets the status that one would.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { generateKeyPairSync, verify } from 'node:crypto';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { WorkspaceId } from '../cells/contract/ids.ts';
+import { startTestApiServer, type TestApiServer } from '../cells/contract/kube/api-server.test-support.ts';
+import type { Manifest } from '../cells/contract/kube/client.ts';
+import { encodeTokenKey, tokenSecretName } from '../cells/contract/kube/token-secret.ts';
+import type { Cell } from '../crds/index.ts';
+import { refTo } from './resources.ts';
+import { deriveUserId } from './user-id.ts';
+
+const MANAGER = { fieldManager: 'test' };
+let api: TestApiServer;
+
+interface Outcome {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** `seen` gets the growing stderr, so that a test can act on what was said. */
+function chatctl(args: readonly string[], seen?: (stderr: string, interrupt: () => void) => void): Promise<Outcome> {
+  const all = [join(import.meta.dirname, 'main.ts'), ...args, '-n', api.namespace, '--kubeconfig', api.kubeconfigPath];
+  const child = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk) => (stdout += chunk));
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+    seen?.(stderr, () => child.kill('SIGINT'));
+  });
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
+}
+
+const base = (kind: 'Cell' | 'Secret', name: string): Manifest => ({
+  apiVersion: kind === 'Cell' ? 'chatcells.dev/v1alpha1' : 'v1',
+  kind,
+  metadata: { name, namespace: api.namespace },
+});
+
+async function setStatus(name: string, status: NonNullable<Cell['status']>): Promise<void> {
+  await api.client.apply({ ...base('Cell', name), status }, { ...MANAGER, subresource: 'status' });
+}
+const drainOf = async (name: string): Promise<Cell['spec']['drain']> =>
+  (await api.client.get<Cell>(refTo('Cell', api.namespace, name)))?.spec.drain;
+
+before(async () => {
+  api = await startTestApiServer();
+  for (const [name, zone] of Object.entries({ 'cell-a': 'zone-a', 'cell-b': 'zone-b' })) {
+    await api.client.apply({ ...base('Cell', name), spec: { region: 'r', zone } }, MANAGER);
+    await setStatus(name, { weight: 100, drain: { phase: 'None' }, observedGeneration: 1 });
+  }
+});
+after(() => api?.close());
+
+test('get: a table, and JSON that parses', async () => {
+  const table = await chatctl(['get', 'cells']);
+  assert.equal(table.code, 0, table.stderr);
+  assert.match(table.stdout, /^NAME +READY +ZONE[^\n]*\ncell-a [^\n]*zone-a[^\n]*\ncell-b /);
+  const json = await chatctl(['get', 'cell', 'cell-b', '-o', 'json']);
+  assert.equal((JSON.parse(json.stdout) as Cell).spec.zone, 'zone-b');
+  assert.match(json.stderr, /Next: chatctl/);
+});
+
+test('what is not there is exit code 1, whatever the format', async () => {
+  const { code, stdout, stderr } = await chatctl(['get', 'cells', 'cell-x', '-o', 'json']);
+  assert.deepEqual([code, stdout], [1, '']);
+  assert.match(stderr, /Cell cell-x was not found/);
+});
+
+test('status: exit code 1 while something is not ready, 3 when it is waited for too long', async () => {
+  assert.equal((await chatctl(['status', '-o', 'json'])).code, 1);
+  assert.equal((await chatctl(['status', '--wait', '--timeout', '100ms'])).code, 3);
+});
+
+test('a bad time-out is refused before anything is written', async () => {
+  const { code } = await chatctl(['drain', 'cell-b', '--wait', '--timeout', 'soon']);
+  assert.equal(code, 2);
+  assert.equal((await drainOf('cell-b'))?.targetWeight, undefined);
+});
+
+test('drain: a dry run changes nothing; then intent is written; again it keeps the pace', async () => {
+  const dry = await chatctl(['drain', 'cell-b', '--dry-run', '--fast']);
+  assert.equal(dry.code, 0, dry.stderr);
+  assert.match(dry.stdout, /from 100 % to 0 % by 1 % every 500ms, about 50s/);
+  assert.equal((await drainOf('cell-b'))?.targetWeight, undefined);
+  assert.equal((await chatctl(['drain', 'cell-b', '--fast', '--reason', 'practice'])).code, 0);
+  const written = await drainOf('cell-b');
+  assert.deepEqual([written?.targetWeight, written?.stepInterval, written?.reason], [0, '500ms', 'practice']);
+  assert.equal((await chatctl(['drain', 'cell-b'])).code, 0);
+  assert.deepEqual(await drainOf('cell-b'), written);
+});
+
+test('the last cell is refused with exit code 4', async () => {
+  const { code, stderr } = await chatctl(['drain', 'cell-a', '--force', '--reason', 'test']);
+  assert.equal(code, 4);
+  assert.match(stderr, /no other Cell takes traffic/);
+});
+
+test('Ctrl-C ends the watching alone; a time-out is exit code 3', async () => {
+  const interrupted = await chatctl(['drain', 'cell-b', '--wait'], (stderr, interrupt) => {
+    if (/weight 100 %/.test(stderr)) interrupt();
+  });
+  assert.equal(interrupted.code, 3);
+  assert.match(interrupted.stderr, /Stopped watching; the operator goes on/);
+  assert.equal((await drainOf('cell-b'))?.targetWeight, 0);
+  assert.equal((await chatctl(['drain', 'cell-b', '--wait', '--timeout', '100ms'])).code, 3);
+});
+
+test('--wait ends when the cell is drained; draining it again is done already', async () => {
+  const waiting = chatctl(['drain', 'cell-b', '--wait']);
+  await setStatus('cell-b', { weight: 0, drain: { phase: 'Drained' }, observedGeneration: 99 });
+  assert.equal((await waiting).code, 0);
+  const again = await chatctl(['drain', 'cell-b']);
+  assert.equal(again.code, 0);
+  assert.match(again.stderr, /drained already/);
+});
+
+test('undrain removes the target', async () => {
+  assert.equal((await chatctl(['undrain', 'cell-b', '--fast'])).code, 0);
+  const drain = await drainOf('cell-b');
+  assert.deepEqual([drain?.targetWeight, drain?.stepInterval], [undefined, '500ms']);
+});
+
+test('token: prints only the token, of the right workspace and user', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const { x, d } = privateKey.export({ format: 'jwk' });
+  const workspaceId = 'TACME1' as WorkspaceId;
+  const data = encodeTokenKey({ workspaceId, kid: 'k1', jwk: { kty: 'OKP', crv: 'Ed25519', x: x!, d: d! } });
+  await api.client.apply({ ...base('Secret', tokenSecretName('acme')), data }, MANAGER);
+  const { code, stdout } = await chatctl(['token', '-w', 'acme', '-u', 'ada', '--role', 'admin']);
+  assert.equal(code, 0);
+  const [head, claims, signature] = stdout.trim().split('.');
+  const bytes = (part: string): Buffer => Buffer.from(part, 'base64url');
+  const signed = Buffer.from(`${head}.${claims}`);
+  assert.ok(verify(null, signed, publicKey, bytes(signature!)));
+  const { exp, ...rest } = JSON.parse(bytes(claims!).toString()) as Record<string, unknown>;
+  assert.equal(typeof exp, 'number');
+  const user_id = deriveUserId(workspaceId, 'ada');
+  assert.deepEqual(rest, { workspace_id: workspaceId, user_id, roles: ['admin'], name: 'ada' });
+  assert.equal((await chatctl(['token', '-w', 'nobody', '-u', 'ada'])).code, 1);
+});
