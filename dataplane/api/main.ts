@@ -3,23 +3,16 @@ import { Registry } from 'prom-client';
 import { connectControl } from '../../cells/contract/ads/index.ts';
 import { sleep } from '../../cells/contract/clock.ts';
 import { startAdminServer } from '../../cells/contract/process/admin-server.ts';
-import {
-  type Config,
-  duration,
-  integer,
-  json,
-  list,
-  type Settings,
-  text,
-} from '../../cells/contract/process/config.ts';
+import { type Config, duration, json, type Settings } from '../../cells/contract/process/config.ts';
 import type { RunningRole } from '../../cells/contract/process/lifecycle.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import { systemClock as clock, systemRandom as random } from '../../cells/contract/system-clock.ts';
-import { parseSessionKeys, SessionTokens } from '../auth/session-tokens.ts';
+import { SessionTokens } from '../auth/session-tokens.ts';
 import { TokenVerifier } from '../auth/token-verifier.ts';
 import { Users } from '../auth/users.ts';
 import { createOwnerClient } from '../links/owner-client.ts';
 import { TcpTransport } from '../links/tcp-transport.ts';
+import { frontSettings, podSettings } from '../pod-settings.ts';
 import { openStore } from '../storage/open.ts';
 import { createTracer } from '../tracing/tracing.ts';
 import { HeartbeatWriter } from './heartbeat.ts';
@@ -35,31 +28,14 @@ const isEdges = (value: unknown): value is Edge[] =>
   );
 
 export const settings = {
-  podName: text('POD_NAME', 'Name of the Pod.'),
-  podUid: text('POD_UID', 'Uid of the Pod: part of the incarnation.'),
-  podIp: text('POD_IP', 'Address to listen on, and source address of links.'),
-  cell: text('CELL', 'Name of the Cell.'),
-  zone: text('ZONE', 'Zone of the Cell.'),
-  region: text('REGION', 'Region of the Cell.'),
-  storeUrl: text('STORE_URL', 'mysql://user:password@host:port/database or sqlite:/path.'),
-  sessionKeys: {
-    ...text(
-      'SESSION_KEY',
-      'Base64 of at least 32 bytes, the same for all gateways and api servers; more, by commas, to rotate.',
-    ),
-    parse: parseSessionKeys,
-  },
-  xdsAddresses: list('XDS_ADDRESSES', "host:port of the control plane's replicas, the own zone's first."),
-  stateDir: text('STATE_DIR', 'Directory for the last good configuration; empty for none.', ''),
-  port: integer('PORT', 'Port of the Web API.', { min: 0, max: 65_535 }, '8080'),
-  adminPort: integer('ADMIN_PORT', 'Port of /livez, /readyz and /metrics.', { min: 0, max: 65_535 }, '9090'),
+  ...podSettings,
+  ...frontSettings,
   edges: json('EDGE_URLS', 'JSON list of {zone, url}: every edge, as rtm.connect tells it to clients.', isEdges, '[]'),
   leaveDelayMs: duration(
     'LEAVE_DELAY',
     'Time between "no longer ready" and the end of listening: the edges have to hear of it first.',
     '3s',
   ),
-  otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', 'OTLP/HTTP receiver for traces; empty for none.', ''),
 } as const satisfies Settings;
 
 type ApiConfig = Config<typeof settings>;

@@ -5,6 +5,7 @@ import type { RunningRole } from '../../cells/contract/process/lifecycle.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import { systemClock as clock, systemRandom as random } from '../../cells/contract/system-clock.ts';
 import { TcpTransport } from '../links/index.ts';
+import { podSettings } from '../pod-settings.ts';
 import { openStore } from '../storage/open.ts';
 import { ChannelMetrics } from './metrics.ts';
 import { ChannelServer } from './server.ts';
@@ -12,16 +13,9 @@ import { ChannelServer } from './server.ts';
 const port = { min: 0, max: 65_535 };
 
 export const settings = {
-  podName: text('POD_NAME', 'Name of the Pod.'),
-  podUid: text('POD_UID', 'Uid of the Pod: part of the incarnation.'),
-  podIp: text('POD_IP', 'Address to listen on, and source address of links.'),
-  cell: text('CELL', 'Name of the Cell.'),
-  zone: text('ZONE', 'Zone of the Cell.'),
-  region: text('REGION', 'Region of the Cell.', ''),
+  ...podSettings,
   ring: text('RING', 'Namespace and name of the ChannelRing: chatcells/main.'),
-  storeUrl: text('STORE_URL', 'mysql://user:password@host:port/database or sqlite:/path.'),
   linkPort: integer('LINK_PORT', 'Port of the links.', port, '7000'),
-  adminPort: integer('ADMIN_PORT', 'Port of /livez, /readyz and /metrics.', port, '9090'),
   heartbeatMs: integer('HEARTBEAT_MS', 'Interval of the heartbeat, in milliseconds.', { min: 10, max: 60_000 }, '500'),
   missed: integer('HEARTBEATS_MISSED', 'Heartbeats missed before a member counts as dead.', { min: 2, max: 100 }, '4'),
   weight: integer('WEIGHT', 'Share of slots relative to the other members.', { min: 1, max: 100 }, '1'),

@@ -3,12 +3,13 @@ import { Registry } from 'prom-client';
 import { connectControl } from '../../cells/contract/ads/index.ts';
 import { sleep } from '../../cells/contract/clock.ts';
 import { startAdminServer } from '../../cells/contract/process/admin-server.ts';
-import { type Config, duration, integer, list, type Settings, text } from '../../cells/contract/process/config.ts';
+import { type Config, duration, list, type Settings } from '../../cells/contract/process/config.ts';
 import type { RunningRole } from '../../cells/contract/process/lifecycle.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import { systemClock as clock, systemRandom as random } from '../../cells/contract/system-clock.ts';
-import { parseSessionKeys, SessionTokens } from '../auth/session-tokens.ts';
+import { SessionTokens } from '../auth/session-tokens.ts';
 import { createOwnerClient, TcpTransport } from '../links/index.ts';
+import { frontSettings, podSettings } from '../pod-settings.ts';
 import { openStore } from '../storage/open.ts';
 import { createTracer } from '../tracing/tracing.ts';
 import { Gateway } from './gateway.ts';
@@ -17,24 +18,8 @@ import { createGatewayMetrics } from './prom-metrics.ts';
 import { startWsServer } from './ws-server.ts';
 
 export const settings = {
-  podName: text('POD_NAME', 'Name of the Pod.'),
-  podUid: text('POD_UID', 'Uid of the Pod: part of the incarnation.'),
-  podIp: text('POD_IP', 'Address to listen on, and source address of links.'),
-  cell: text('CELL', 'Name of the Cell.'),
-  zone: text('ZONE', 'Zone of the Cell.'),
-  region: text('REGION', 'Region of the Cell.'),
-  storeUrl: text('STORE_URL', 'mysql://user:password@host:port/database or sqlite:/path.'),
-  sessionKeys: {
-    ...text(
-      'SESSION_KEY',
-      'Base64 of at least 32 bytes, the same for all gateways and api servers; more, by commas, to rotate.',
-    ),
-    parse: parseSessionKeys,
-  },
-  xdsAddresses: list('XDS_ADDRESSES', "host:port of the control plane's replicas, the own zone's first."),
-  stateDir: text('STATE_DIR', 'Directory for the last good configuration; empty for none.', ''),
-  port: integer('PORT', 'Port of the WebSockets.', { min: 0, max: 65_535 }, '8080'),
-  adminPort: integer('ADMIN_PORT', 'Port of /livez, /readyz and /metrics.', { min: 0, max: 65_535 }, '9090'),
+  ...podSettings,
+  ...frontSettings,
   allowedOrigins: list('ALLOWED_ORIGINS', 'Origins of foreign pages that may connect, by commas; * for any.', ''),
   heartbeatMs: duration('HEARTBEAT', 'Interval of the pings of clients; one silent for two is closed.', '30s'),
   leaveDelayMs: duration(
@@ -43,7 +28,6 @@ export const settings = {
     '2s',
   ),
   shutdownSpreadMs: duration('SHUTDOWN_SPREAD', 'Time over which an orderly end sends the clients away.', '8s'),
-  otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', 'OTLP/HTTP receiver for traces; empty for none.', ''),
 } as const satisfies Settings;
 
 export async function run(config: Config<typeof settings>, log: Logger): Promise<RunningRole> {
