@@ -1,5 +1,6 @@
 /** What every engine must do, run against real ones. Each test has its own channels, so that they share a database. */
 import { after, before, describe } from 'node:test';
+import type { DatabaseHooks } from '../../cells/contract/sql/database.ts';
 import { directoryConformance } from './conformance/directory.ts';
 import { fenceConformance } from './conformance/fence.ts';
 import { leaseConformance } from './conformance/leases.ts';
@@ -8,6 +9,7 @@ import { migrationConformance } from './conformance/migration.ts';
 import { ringConformance } from './conformance/ring.ts';
 import { openStore } from './open.ts';
 import type { Store } from './store.ts';
+import { type Closable, Closing } from './testing/closing.ts';
 import type { TestDatabases } from './testing/databases.ts';
 
 /** One migrated database for the suite; `fresh` gives others. */
@@ -16,6 +18,9 @@ export interface Subject {
   /** URL of `store`. */
   readonly url: string;
   fresh(): Promise<string>;
+  /** As openStore; closed with the suite at the latest, so that a failed test does not keep the process alive. */
+  open(url: string, hooks?: DatabaseHooks): Promise<Store>;
+  closing<T extends Closable>(resource: T): T;
 }
 
 export function storeConformance(name: string, databases: () => Promise<TestDatabases>): void {
@@ -27,8 +32,9 @@ export function storeConformance(name: string, databases: () => Promise<TestData
       opened = { databases: made, url, store: await openStore(url) };
       await opened.store.migrate();
     });
+    const resources = new Closing();
     after(async () => {
-      await opened.store.close();
+      await Promise.all([opened.store.close(), resources.close()]);
       await opened.databases.close();
     });
     const subject: Subject = {
@@ -39,6 +45,8 @@ export function storeConformance(name: string, databases: () => Promise<TestData
         return opened.url;
       },
       fresh: () => opened.databases.fresh(),
+      open: async (url, hooks) => resources.add(await openStore(url, hooks)),
+      closing: (resource) => resources.add(resource),
     };
     migrationConformance(subject);
     logConformance(subject);

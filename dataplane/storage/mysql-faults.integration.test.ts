@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { ChatError, hasCode } from '../../cells/contract/errors.ts';
-import { type Database, statement } from '../../cells/contract/sql/database.ts';
+import { type Database, type DatabaseHooks, statement } from '../../cells/contract/sql/database.ts';
 import { openDatabase } from '../../cells/contract/sql/open-database.ts';
 import { openStore } from './open.ts';
 import type { Store } from './store.ts';
+import { Closing } from './testing/closing.ts';
 import { mysqlDatabases, type TestDatabases } from './testing/databases.ts';
 import { channel, entry, fenceOf, slotOfTopic, user } from './testing/entries.ts';
-import { flakyProxy } from './testing/flaky-proxy.ts';
+import { type FlakyProxy, flakyProxy } from './testing/flaky-proxy.ts';
 
 describe('store: mysql faults', () => {
   let databases: TestDatabases;
@@ -25,8 +26,11 @@ describe('store: mysql faults', () => {
     store = await openStore(url);
     await store.migrate();
   });
+  const resources = new Closing();
+  const open = async (at: string, hooks?: DatabaseHooks): Promise<Store> => resources.add(await openStore(at, hooks));
+  const proxyTo = async (at: string, query?: string): Promise<FlakyProxy> => resources.add(await flakyProxy(at, query));
   after(async () => {
-    await store.close();
+    await Promise.all([store.close(), resources.close()]);
     await databases.close();
   });
   const unavailable = (e: unknown): boolean => hasCode(e, 'store_unavailable');
@@ -53,8 +57,8 @@ describe('store: mysql faults', () => {
 
   it('a lost reply to COMMIT is unknown, and the rows can be read back', async () => {
     const topic = channel(700_002);
-    const proxy = await flakyProxy(url, 'timeout=500');
-    const far = await openStore(proxy.url, {
+    const proxy = await proxyTo(url, 'timeout=500');
+    const far = await open(proxy.url, {
       beforeCommit: async () => {
         proxy.silent = true;
       },
@@ -73,8 +77,8 @@ describe('store: mysql faults', () => {
   });
 
   it('a silent store hangs nobody, and is used again when it answers', async () => {
-    const proxy = await flakyProxy(url, 'timeout=300&pool=2');
-    const far = await openStore(proxy.url);
+    const proxy = await proxyTo(url, 'timeout=300&pool=2');
+    const far = await open(proxy.url);
     await far.wallMs();
     proxy.silent = true;
     const calls = [
@@ -98,9 +102,9 @@ describe('store: mysql faults', () => {
   });
 
   it('opens while the server is down', async () => {
-    const proxy = await flakyProxy(url);
+    const proxy = await proxyTo(url);
     await proxy.close();
-    const down = await openStore(proxy.url);
+    const down = await open(proxy.url);
     await assert.rejects(down.migrate(), unavailable);
     await assert.rejects(down.wallMs(), unavailable);
     await down.close();
@@ -110,7 +114,7 @@ describe('store: mysql faults', () => {
     const topic = channel(700_003);
     const atCommit = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
-    const busy = await openStore(`${url}?pool=1`, {
+    const busy = await open(`${url}?pool=1`, {
       beforeCommit: () => {
         atCommit.resolve();
         return go.promise;
@@ -127,7 +131,7 @@ describe('store: mysql faults', () => {
   });
 
   it('who waits for a connection of a full pool gives up in time', async () => {
-    const db = openDatabase(`${url}?pool=1&timeout=200`);
+    const db = resources.add(openDatabase(`${url}?pool=1&timeout=200`));
     await db.exclusive(async () => {
       await assert.rejects(db.query(statement('SELECT 1')), unavailable);
     });
@@ -136,7 +140,8 @@ describe('store: mysql faults', () => {
   });
 
   it('repeats a transaction that a deadlock ended', async () => {
-    const [a, b] = await Promise.all([transactor(url), transactor(url)]);
+    const [a, b] = [transactor(url), transactor(url)];
+    for (const { db } of [a, b]) resources.add(db);
     await a.db.write([
       statement('CREATE TABLE pair (id INT NOT NULL, n INT NOT NULL, PRIMARY KEY (id))'),
       statement('INSERT INTO pair VALUES (1, 0), (2, 0)'),
@@ -178,7 +183,7 @@ describe('store: mysql faults', () => {
 });
 
 /** A database whose first transaction waits, before COMMIT, for another's. */
-async function transactor(url: string) {
+function transactor(url: string) {
   const arrived = Promise.withResolvers<void>();
   let other = Promise.resolve();
   let armed = false;

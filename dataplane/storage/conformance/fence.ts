@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import { hasCode } from '../../../cells/contract/errors.ts';
 import type { TopicId } from '../../../cells/contract/ids.ts';
 import type { Subject } from '../conformance.ts';
-import { openStore } from '../open.ts';
 import type { Fence, Store } from '../store.ts';
 import { channel, entry, fenceOf, fencesOf, RING, slotOfTopic } from '../testing/entries.ts';
 
@@ -71,7 +70,7 @@ export function fenceConformance(subject: Subject): void {
     const atCommit = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
     await subject.store.log.claim('old', [fenceOf(topic)]);
-    const old = await openStore(subject.url, {
+    const old = await subject.open(subject.url, {
       beforeCommit: () => {
         atCommit.resolve();
         return go.promise;
@@ -85,7 +84,7 @@ export function fenceConformance(subject: Subject): void {
       return held;
     });
     // The claim cannot be done before the append: give it the time of many round trips to be wrong.
-    const aside = await openStore(subject.url);
+    const aside = await subject.open(subject.url);
     for (let i = 0; i < 50; i++) await aside.ring.heartbeats('nobody');
     await aside.close();
     assert.deepEqual(order, []);
@@ -100,7 +99,7 @@ export function fenceConformance(subject: Subject): void {
   });
 
   it('whatever the interleaving of claims and appends, epochs in a log never go down', async () => {
-    const stores = await Promise.all([openStore(subject.url), openStore(subject.url), openStore(subject.url)]);
+    const stores = await Promise.all([subject.open(subject.url), subject.open(subject.url), subject.open(subject.url)]);
     const step = fc.record({ owner: fc.nat(2), claim: fc.boolean(), pause: fc.nat(3) });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { hasCode } from '../../../cells/contract/errors.ts';
 import type { Subject } from '../conformance.ts';
-import { openStore } from '../open.ts';
 import { WORKERS } from '../schema.ts';
 import { OTHER_WORKSPACE, user, WORKSPACE } from '../testing/entries.ts';
 
@@ -17,7 +16,7 @@ export function leaseConformance(subject: Subject): void {
   });
 
   it('runs out, and takes released and expired numbers again', async () => {
-    const store = await openStore(await subject.fresh());
+    const store = await subject.open(await subject.fresh());
     await store.migrate();
     for (let i = 0; i < WORKERS; i++) await store.leases.leaseWorker(`h${i}`, i === 7 ? -1 : 60_000);
     const last = await store.leases.leaseWorker('expired one', 60_000);

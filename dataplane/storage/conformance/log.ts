@@ -74,6 +74,15 @@ export function logConformance(subject: Subject): void {
     assert.deepEqual(await subject.store.log.read(b, 0, 10), []);
   });
 
+  it('writes nothing of a batch whose later statement fails', async () => {
+    const a = await claimed();
+    await append(entry(a, 1));
+    const sameTs = entry(a, 2, { ts: tsOf(1), projection: { kind: 'message', ts: tsOf(1) } });
+    await assert.rejects(append(sameTs), (e) => hasCode(e, 'store_conflict'));
+    assert.equal((await subject.store.log.heads([a])).get(a)?.seq, 1);
+    await append(entry(a, 2));
+  });
+
   it('refuses an idempotency key that exists for the same topic and user only', async () => {
     const [a, b] = [await claimed(), await claimed()];
     await append(entry(a, 1, { clientKey: 'key' }));

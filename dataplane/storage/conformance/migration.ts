@@ -5,13 +5,12 @@ import { statement } from '../../../cells/contract/sql/database.ts';
 import { openDatabase } from '../../../cells/contract/sql/open-database.ts';
 import type { Subject } from '../conformance.ts';
 import { migrate } from '../migrate.ts';
-import { openStore } from '../open.ts';
 import { MIGRATIONS } from '../schema.ts';
 
 export function migrationConformance(subject: Subject): void {
   it('migrates once, also when several processes do it at the same time', async () => {
     const url = await subject.fresh();
-    const stores = await Promise.all([openStore(url), openStore(url), openStore(url)]);
+    const stores = await Promise.all([subject.open(url), subject.open(url), subject.open(url)]);
     const results = await Promise.all(stores.map((s) => s.migrate()));
     const latest = MIGRATIONS.at(-1)!.version;
     assert.deepEqual(results.map((r) => r.from).sort(), [0, latest, latest].sort());
@@ -20,7 +19,7 @@ export function migrationConformance(subject: Subject): void {
   });
 
   it('runs only the steps above the store’s version', async () => {
-    const db = openDatabase(await subject.fresh());
+    const db = subject.closing(openDatabase(await subject.fresh()));
     const step = (version: number) => ({
       version,
       name: `step ${version}`,
@@ -34,22 +33,22 @@ export function migrationConformance(subject: Subject): void {
 
   it('refuses a store that is newer than it knows, and lets the next one in', async () => {
     const url = await subject.fresh();
-    const db = openDatabase(url);
+    const db = subject.closing(openDatabase(url));
     await migrate(db, [...MIGRATIONS, { version: 99, name: 'future', statements: () => [] }]);
-    const store = await openStore(url);
+    const store = await subject.open(url);
     for (const _ of [1, 2])
       await assert.rejects(store.migrate(), (e) => hasCode(e, 'schema_too_new') && e.details.found === 99);
     await Promise.all([store.close(), db.close()]);
   });
 
   it('is unavailable, not broken, before anyone has migrated', async () => {
-    const store = await openStore(await subject.fresh());
+    const store = await subject.open(await subject.fresh());
     await assert.rejects(store.ring.heartbeats(), (e) => hasCode(e, 'store_unavailable'));
     await store.close();
   });
 
   it('closes twice, and is unavailable afterwards', async () => {
-    const store = await openStore(subject.url);
+    const store = await subject.open(subject.url);
     await store.wallMs();
     await Promise.all([store.close(), store.close()]);
     await assert.rejects(store.wallMs(), (e) => hasCode(e, 'store_unavailable'));

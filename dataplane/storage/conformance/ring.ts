@@ -47,7 +47,7 @@ export function ringConformance(subject: Subject): void {
     await ring.beat(beat('u/b', 1, 'ns/b'));
     await ring.beat(beat('u/c', 1, ''));
     await ring.beat({ ...beat('u/a', 2, 'ns/a'), state: 'leaving' });
-    const control = await openRingStore(subject.url);
+    const control = subject.closing(await openRingStore(subject.url));
     assert.deepEqual(await control.heartbeats('ns/a'), [{ ...beat('u/a', 2, 'ns/a'), state: 'leaving' }]);
     assert.deepEqual(
       (await control.heartbeats()).map((h) => h.incarnation),
