@@ -149,6 +149,8 @@ class Decision {
   #post(args: Operations['post']['args']): Posted {
     const duplicate = this.#ignoreKey ? undefined : this.#draft.posted(this.#actor, args.clientKey);
     if (duplicate !== undefined) return duplicate;
+    if (args.clientKey.length > LIMITS.clientMsgIdCharacters)
+      throw new ChatError('invalid_arguments', { argument: 'client_msg_id', problem: 'is longer than 255 characters' });
     if (args.text === '' && args.blocks === undefined) throw new ChatError('no_text');
     if (args.text.length > LIMITS.textCharacters) throw new ChatError('msg_too_long');
     return this.#draft.add(this.#workspace, {

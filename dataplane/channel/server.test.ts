@@ -104,3 +104,10 @@ test('the standby takes over from a server that was killed', async () => {
     await eventually('taken over', () => world.servers[1]!.slotCount === 16_384 || undefined);
   });
 });
+
+test('a client_msg_id that the index cannot hold is refused by name, and nothing else is touched', async () => {
+  world = await new World().start(1);
+  await world.createChannel();
+  await assert.rejects(world.post('x', 'k'.repeat(256)), { code: 'invalid_arguments' });
+  assert.equal((await world.post('x', 'k'.repeat(255))).seq, 4);
+});

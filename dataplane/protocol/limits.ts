@@ -2,6 +2,7 @@
 export const LIMITS = {
   frameBytes: 64 * 1024,
   textCharacters: 40_000,
+  clientMsgIdCharacters: 255,
   postsPerSecond: 20,
   heartbeatMs: 30_000,
   ticketMs: 30_000,
