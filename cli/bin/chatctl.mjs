@@ -1,15 +1,15 @@
 #!/usr/bin/env node
 // Starts chatctl under the Node that the package brings, whatever Node `npx` itself runs on.
 import { spawn } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const bundled = join(root, 'dist/chatctl.js');
 const source = join(root, 'cli/main.ts');
-// In a checkout the sources are the truth; a bundle serves where there are none.
-const useBundle = existsSync(bundled) && (!existsSync(source) || statSync(bundled).mtimeMs > statSync(source).mtimeMs);
+// In a checkout the sources are the truth; the bundle serves where there are none.
+const useBundle = !existsSync(source);
 const local = join(root, 'node_modules/.bin/node');
 const node = existsSync(local) ? local : process.execPath;
 const child = spawn(
