@@ -1,5 +1,6 @@
 /** One client of the load: posts by the socket and by HTTP in turn, and writes down all that it sees. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type HistoryRecord, JsonlWriter } from '../../dataplane/client/history/index.ts';
 import { ChatClient, type ClientEvent } from '../../dataplane/client/index.ts';
 import type { LoadClient as Plan } from './load-messages.ts';
@@ -16,9 +17,10 @@ export interface LoadCounters {
 }
 
 const HTTP_RETRY_MS = 250;
+const MAX_HTTP_RETRY_MS = 2_000;
 const HTTP_TIMEOUT_MS = 20_000;
 const MAX_FAILURES_KEPT = 20;
-/** What a post to a channel that one was kicked from is answered: no failure. */
+/** What a post to a channel that one was kicked from is answered: no failure. The post is then never acknowledged. */
 const OUT_OF_CHANNEL = new Set(['not_in_channel', 'channel_not_found']);
 
 export class LoadClient {
@@ -92,9 +94,9 @@ export class LoadClient {
 
   #event(event: ClientEvent): void {
     this.#lastEvent = performance.now();
-    this.#counters.delivered++;
-    const e = event as unknown as { type?: string; channel?: unknown };
-    if (e.type === 'channel_left' && typeof e.channel === 'string') this.#channels.delete(e.channel);
+    if (event.seq !== undefined) this.#counters.delivered++;
+    const { channel } = event.fields;
+    if (event.type === 'channel_left' && typeof channel === 'string') this.#channels.delete(channel);
   }
 
   #refused(channel: string, e: unknown): void {
@@ -119,8 +121,10 @@ export class LoadClient {
         this.#file.write({ kind: 'ack', topic: channel, client_msg_id, ts, seq, via: 'http' });
         return;
       }
-      if (answer !== undefined) throw Object.assign(new Error(String(answer.error)), { code: String(answer.error) });
-      await new Promise((resolve) => setTimeout(resolve, HTTP_RETRY_MS * (attempt + 1)));
+      // A limit is no failure, and no refusal either: the post is owed.
+      if (answer !== undefined && answer.error !== 'ratelimited')
+        throw Object.assign(new Error(String(answer.error)), { code: String(answer.error) });
+      await sleep(Math.min(MAX_HTTP_RETRY_MS, HTTP_RETRY_MS * (attempt + 1)));
     }
   }
 
