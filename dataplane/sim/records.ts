@@ -28,8 +28,8 @@ export class Records implements StoreObserver {
   readonly #now: () => number;
   readonly #hash = createHash('sha256');
   readonly #noted: Noted[] = [];
-  /** Per ring and slot, the highest epoch that was claimed, and by whom. */
-  readonly #claims = new Map<string, { epoch: number; owner: string }>();
+  /** Per slot (a run has one ring), the highest epoch that was claimed, and by whom. */
+  readonly #claims = new Map<number, { epoch: number; owner: string }>();
   readonly #slotOf: (topic: TopicId) => number;
   readonly trace: string[] = [];
   readonly #tracing: boolean;
@@ -53,16 +53,15 @@ export class Records implements StoreObserver {
   }
 
   claimed(owner: string, fences: readonly Fence[], held: ReadonlySet<number>): void {
-    for (const { ring, slot, epoch } of fences) {
+    for (const { slot, epoch } of fences) {
       if (!held.has(slot)) continue;
-      const key = `${ring} ${slot}`;
-      const before = this.#claims.get(key);
+      const before = this.#claims.get(slot);
       if (before !== undefined && (before.epoch > epoch || (before.epoch === epoch && before.owner !== owner)))
         this.#violate(
           'claims only rise',
           `${owner} claimed slot ${slot} at ${epoch} after ${before.owner} at ${before.epoch}`,
         );
-      this.#claims.set(key, { epoch, owner });
+      this.#claims.set(slot, { epoch, owner });
     }
     this.note(`claim ${owner} ${held.size}`);
   }
@@ -70,14 +69,12 @@ export class Records implements StoreObserver {
   appended(owner: string, entries: readonly LogEntry[]): void {
     for (const entry of entries) {
       this.note(`append ${owner} ${entry.topic} ${entry.seq} @${entry.epoch}`);
-      for (const [key, claim] of this.#claims) {
-        if (!key.endsWith(` ${this.#slotOf(entry.topic)}`)) continue;
-        if (entry.epoch < claim.epoch || claim.owner !== owner)
-          this.#violate(
-            'no write of a lower epoch after a claim',
-            `${owner} wrote ${entry.topic} seq ${entry.seq} at epoch ${entry.epoch}, claimed by ${claim.owner} at ${claim.epoch}`,
-          );
-      }
+      const claim = this.#claims.get(this.#slotOf(entry.topic));
+      if (claim === undefined || entry.epoch < claim.epoch || claim.owner !== owner)
+        this.#violate(
+          'no write of a lower epoch after a claim',
+          `${owner} wrote ${entry.topic} seq ${entry.seq} at epoch ${entry.epoch}, claimed by ${claim?.owner ?? 'nobody'} at ${claim?.epoch ?? 0}`,
+        );
     }
   }
 

@@ -1,4 +1,5 @@
 /** One seeded run: users post while faults come and go; then everything heals, and all must come to rest. */
+import type { TopicId } from '../../cells/contract/ids.ts';
 import type { Plants } from '../channel/plants.ts';
 import type { Violation } from './records.ts';
 import type { SimGateway, SimUser } from './sim-gateway.ts';
@@ -42,6 +43,7 @@ class Scenario {
   #faulty = true;
   #managing = false;
   #controlIsDown = false;
+  #kicked: { user: SimUser; topic: TopicId } | undefined;
 
   constructor(world: World) {
     this.#w = world;
@@ -95,10 +97,27 @@ class Scenario {
       const args = { channel: this.#w.rowOf(channel), members: others.map((u) => u.id) };
       void gateway
         .call({ ring: RING, topic: channel.id, op: 'create', args, actor, timeoutMs: 60_000 })
-        .then(() => Promise.all(channel.members.map((u) => this.#gatewayOf(u).subscribe(u, channel.id))))
+        .then(() => Promise.all(channel.members.map((u) => this.#subscribeMember(u, channel.id))))
         .catch((e: unknown) => this.#w.records.violate('channels can be made', String(e)));
     }
-    for (const user of this.#w.users) void this.#gatewayOf(user).subscribe(user, user.id);
+    for (const user of this.#w.users) void this.#subscribeMember(user, user.id);
+  }
+
+  async #subscribeMember(user: SimUser, topic: TopicId): Promise<void> {
+    const outcome = await this.#gatewayOf(user).subscribe(user, topic);
+    if (outcome === 'refused' && !this.#isKicked(user, topic))
+      this.#w.records.violate('a member is let in', `${user.name} was refused ${topic}`);
+  }
+
+  /** From the moment the kick was asked for: whatever comes first is right. */
+  #isKicked(user: SimUser, topic: TopicId): boolean {
+    return this.#kicked?.user === user && this.#kicked.topic === topic;
+  }
+
+  async #post(user: SimUser, topic: TopicId, key: string): Promise<void> {
+    const refused = await this.#gatewayOf(user).post(user, topic, key);
+    if (refused !== undefined && !this.#isKicked(user, topic))
+      this.#w.records.violate('a member may post', `${user.name}'s ${key} in ${topic} was refused: ${refused}`);
   }
 
   #gatewayOf(user: SimUser): SimGateway {
@@ -110,7 +129,7 @@ class Scenario {
     scheduler.after(random.between(50, 600), () => {
       if (!this.#posting) return;
       const mine = channels.filter((c) => c.members.includes(user));
-      void this.#gatewayOf(user).post(user, random.pick(mine).id, `key-${this.#posts++}`);
+      void this.#post(user, random.pick(mine).id, `key-${this.#posts++}`);
       this.#postSoon(user);
     });
   }
@@ -130,7 +149,12 @@ class Scenario {
     const { scheduler, random, channels } = this.#w;
     scheduler.after(random.between(500, FAULTS_MS - 2_000), () => {
       const { id, members } = channels[1]!;
-      void this.#gatewayOf(members[0]!).kick(members[0]!, id, members[2]!);
+      this.#kicked = { user: members[2]!, topic: id };
+      void this.#gatewayOf(members[0]!)
+        .kick(members[0]!, id, members[2]!)
+        .then((refused) => {
+          if (refused !== undefined) this.#w.records.violate('a kick is done', `refused: ${refused}`);
+        });
     });
   }
 

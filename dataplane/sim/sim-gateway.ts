@@ -68,6 +68,15 @@ export class SimGateway {
 
   /** Subscribes the user to the topic; again until it is let in or refused for good. */
   async subscribe(user: SimUser, topic: TopicId): Promise<'in' | 'refused'> {
+    this.#pending++;
+    try {
+      return await this.#subscribe(user, topic);
+    } finally {
+      this.#pending--;
+    }
+  }
+
+  async #subscribe(user: SimUser, topic: TopicId): Promise<'in' | 'refused'> {
     for (;;) {
       try {
         const { head } = await this.#owners.subscriptions.add(this.#ring, topic, this.#actor(user));
@@ -83,8 +92,8 @@ export class SimGateway {
     }
   }
 
-  /** Posts under one key until it is acknowledged or refused for good. */
-  async post(user: SimUser, topic: TopicId, key: string): Promise<void> {
+  /** Posts under one key until it is acknowledged or refused for good; the refusal's code, if it was. */
+  async post(user: SimUser, topic: TopicId, key: string): Promise<string | undefined> {
     this.#records.record(user.name, { kind: 'sent', topic, client_msg_id: key });
     this.#pending++;
     try {
@@ -95,11 +104,11 @@ export class SimGateway {
             args: { text: `${user.name} ${key}`, clientKey: key },
           });
           this.#records.record(user.name, { kind: 'ack', topic, client_msg_id: key, ts, seq, via: 'http' });
-          return;
+          return undefined;
         } catch (e: unknown) {
           const error = ChatError.from(e);
           this.#records.note(`${user.name} ${key} ${error.code}`);
-          if (!error.retryable) return;
+          if (!error.retryable) return error.code;
           await this.#pause();
         }
       }
@@ -108,7 +117,7 @@ export class SimGateway {
     }
   }
 
-  async kick(by: SimUser, topic: TopicId, user: SimUser): Promise<void> {
+  async kick(by: SimUser, topic: TopicId, user: SimUser): Promise<string | undefined> {
     this.#pending++;
     try {
       for (;;) {
@@ -117,9 +126,10 @@ export class SimGateway {
             ...{ ring: this.#ring, topic, op: 'kick', actor: this.#actor(by) },
             args: { user: user.id },
           });
-          return;
+          return undefined;
         } catch (e: unknown) {
-          if (!ChatError.from(e).retryable) return;
+          const { code, retryable } = ChatError.from(e);
+          if (!retryable) return code;
           await this.#pause();
         }
       }

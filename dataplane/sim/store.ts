@@ -3,8 +3,7 @@
  * outcome is unknown (committed or not, as the seed wills), and outages.
  */
 import { ChatError } from '../../cells/contract/errors.ts';
-import { numberOf } from '../../cells/contract/ids.ts';
-import { slotOf } from '../../cells/contract/slot.ts';
+import { appendStatements } from '../storage/append-statements.ts';
 import { storeOver } from '../storage/open.ts';
 import type { Fence, LogEntry, Store } from '../storage/store.ts';
 import { type SimProcess, wallAt } from './process.ts';
@@ -24,19 +23,18 @@ export interface StoreObserver {
 export class SimStore {
   /** The store itself, without network and faults: for setting up and for the verdict. */
   readonly real: Store;
+  readonly #db: VirtualDatabase;
   readonly #scheduler: Scheduler;
   readonly #random: SeededRandom;
   readonly #observer: StoreObserver;
   readonly #cutZones = new Set<string>();
   #down = false;
-  /** By slot: the last claim that held. */
-  readonly #claims = new Map<number, { owner: string; fence: Fence }>();
   /** Share of calls whose answer is lost. */
   lossRate = 0;
 
   private constructor(scheduler: Scheduler, random: SeededRandom, observer: StoreObserver) {
-    const db = new VirtualDatabase(() => wallAt(scheduler.now));
-    this.real = storeOver(db, db);
+    this.#db = new VirtualDatabase(() => wallAt(scheduler.now));
+    this.real = storeOver(this.#db, this.#db);
     this.#scheduler = scheduler;
     this.#random = random;
     this.#observer = observer;
@@ -70,7 +68,6 @@ export class SimStore {
         ...bound(log),
         claim: async (owner, fences) => {
           const held = await log.claim(owner, fences);
-          for (const fence of fences) if (held.has(fence.slot)) this.#claims.set(fence.slot, { owner, fence });
           this.#observer.claimed(owner, fences, held);
           return held;
         },
@@ -88,12 +85,12 @@ export class SimStore {
     };
   }
 
-  /** What a store without fences would do: the real one is told that whoever holds the slot writes. */
+  /**
+   * What a store without fences would do: the same transaction, all of it or nothing, and nobody asks who owns the
+   * slot. Written row by row it would lose halves of batches, and that loss would be this file's bug, not the plant's.
+   */
   async #appendUnfenced(entries: readonly LogEntry[]): Promise<void> {
-    for (const entry of entries) {
-      const claim = this.#claims.get(slotOf(numberOf(entry.topic)));
-      if (claim !== undefined) await this.real.log.append(claim.owner, [claim.fence], [entry]);
-    }
+    await this.#db.write(appendStatements(this.#db.dialect, entries));
   }
 
   #remote<T extends object>(process: SimProcess, part: T): T {
