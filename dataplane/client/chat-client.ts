@@ -3,7 +3,7 @@
  * order per topic, its own posts among them; posts are sent until they are stored, in order per channel.
  */
 import type { Clock, Random, Timer } from '../../cells/contract/clock.ts';
-import { ChatError, ERRORS, type ErrorCode, isErrorCode } from '../../cells/contract/errors.ts';
+import { ChatError, type ErrorCode } from '../../cells/contract/errors.ts';
 import { systemClock, systemRandom } from '../../cells/contract/system-clock.ts';
 import { CLOSE, shouldReconnect } from '../protocol/close-codes.ts';
 import { LIMITS } from '../protocol/limits.ts';
@@ -11,7 +11,8 @@ import { backoffMs } from './backoff.ts';
 import { type ClientEvent, Feed, type FeedHandlers, type FeedStats } from './feed.ts';
 import type { HistoryRecord } from './history/index.ts';
 import { fetchHttp, openWebSocket } from './network.ts';
-import { Outbox, type OutgoingPost, type PostResult } from './outbox.ts';
+import type { PostResult } from './outbox.ts';
+import { Posts } from './posts.ts';
 import type { ClientConnection, Http, OpenSocket } from './transport.ts';
 import { WebApi, type WebApiResult } from './web-api.ts';
 
@@ -45,9 +46,11 @@ export interface ClientStats extends FeedStats {
 
 const MAX_PING_MS = 10_000;
 const PONG_TIMEOUT_MS = 5_000;
+/** Without any frame: a long replay may take longer. */
 const READY_TIMEOUT_MS = 20_000;
+/** From a goodbye to the close that it announces. */
+const GOODBYE_TIMEOUT_MS = 5_000;
 const RESUME_TOPICS_PER_FRAME = 1_000;
-const POST_RETRY = { baseMs: 100, maxMs: 5_000 };
 /** Close codes of our own making: the peer is silent, or left something out. */
 const SILENT = 4003;
 
@@ -59,8 +62,8 @@ export class ChatClient {
   readonly #random: Random;
   readonly #openSocket: OpenSocket;
   readonly #api: WebApi;
-  readonly #outbox = new Outbox();
   readonly #feed: Feed;
+  readonly #posts: Posts;
   #state: ClientState = 'waiting';
   #connection: ClientConnection | undefined;
   /** Raised with every connection: what belongs to an older one is ignored. */
@@ -71,8 +74,9 @@ export class ChatClient {
   #failures = 0;
   #timers: Timer[] = [];
   #pong: Timer | undefined;
+  #readyTimer: Timer | undefined;
+  #heardMs = 0;
   #retry: Timer | undefined;
-  readonly #postTimers = new Set<Timer>();
   #connected: PromiseWithResolvers<void> | undefined;
   readonly #counts = { resumes: 0, reconnects: 0, connectFailures: 0 };
 
@@ -96,6 +100,14 @@ export class ChatClient {
       ...(options.record === undefined ? {} : { record: options.record }),
     };
     this.#feed = new Feed(handlers);
+    this.#posts = new Posts({
+      clock: this.#clock,
+      random: this.#random,
+      // After a goodbye posts wait for the next session: the server closes when it has answered what is in flight.
+      isReady: () => this.#state === 'ready' && this.#comeBackInMs === undefined,
+      send: (frame) => this.#send(frame),
+      stored: (post, result) => this.#feed.ownPost(post, result),
+    });
   }
 
   get state(): ClientState {
@@ -106,7 +118,7 @@ export class ChatClient {
   }
   /** Posts without a result. */
   get pendingPosts(): number {
-    return this.#outbox.size;
+    return this.#posts.size;
   }
   /** The user whom the token names, once connected. */
   get userId(): string | undefined {
@@ -122,32 +134,23 @@ export class ChatClient {
     if (this.#connected === undefined) {
       this.#connected = Promise.withResolvers();
       this.#connected.promise.catch(() => undefined); // who does not wait need not handle it
-      this.#attempt();
+      if (this.#state === 'stopped') this.#connected.reject(new ChatError('service_unavailable'));
+      else this.#attempt();
     }
     return this.#connected.promise;
   }
 
   /** Sent until stored, also over reconnects. Rejects only with an error that trying again does not mend, or on `close`. */
-  post(
+  async post(
     channel: string,
     text: string,
     options: { clientMsgId?: string; threadTs?: string } = {},
   ): Promise<PostResult & { clientMsgId: string }> {
-    if (this.#state === 'stopped') return Promise.reject(new ChatError('service_unavailable'));
+    if (this.#state === 'stopped') throw new ChatError('service_unavailable');
     const clientMsgId = options.clientMsgId ?? uuid(this.#random);
     this.#options.record?.({ kind: 'sent', topic: channel, client_msg_id: clientMsgId });
-    return new Promise((resolve, reject) => {
-      this.#outbox.add({
-        channel,
-        text,
-        clientMsgId,
-        threadTs: options.threadTs,
-        attempts: 0,
-        resolve: (result) => resolve({ ...result, clientMsgId }),
-        reject,
-      });
-      this.#flush();
-    });
+    const result = await this.#posts.add({ channel, text, clientMsgId, threadTs: options.threadTs });
+    return { ...result, clientMsgId };
   }
 
   typing(channel: string): void {
@@ -170,7 +173,8 @@ export class ChatClient {
     this.#retry = undefined;
     this.#setState('connecting', undefined);
     const generation = ++this.#generation;
-    this.#resuming = this.#resumeToken !== undefined;
+    // A first session that ended before its state came has nothing to take up.
+    this.#resuming = this.#resumeToken !== undefined && this.#feed.generation > 0;
     if (this.#resuming) {
       this.#open(`${webSocketUrl(this.#api.edge)}/ws?resume=1`, generation);
       return;
@@ -182,7 +186,7 @@ export class ChatClient {
       (e: unknown) => {
         if (generation !== this.#generation) return;
         const error = ChatError.from(e);
-        if (error.retryable || error.code === 'internal_error') this.#lost(1006);
+        if (error.retryable) this.#lost(1006);
         else this.#stop(error, undefined);
       },
     );
@@ -190,11 +194,8 @@ export class ChatClient {
 
   #open(url: string, generation: number): void {
     const mine = (): boolean => generation === this.#generation;
-    this.#timers.push(
-      this.#clock.after(READY_TIMEOUT_MS, () => {
-        if (mine() && this.#state !== 'ready') this.#drop('not ready in time');
-      }),
-    );
+    this.#heardMs = this.#clock.monotonicMs();
+    this.#awaitReady(READY_TIMEOUT_MS);
     this.#connection = this.#openSocket(url, {
       open: () => {
         if (mine() && this.#resuming) this.#sendResume();
@@ -205,6 +206,14 @@ export class ChatClient {
       closed: (code) => {
         if (mine()) this.#lost(code);
       },
+    });
+  }
+
+  #awaitReady(ms: number): void {
+    this.#readyTimer = this.#clock.after(ms, () => {
+      const leftMs = this.#heardMs + READY_TIMEOUT_MS - this.#clock.monotonicMs();
+      if (leftMs > 0) this.#awaitReady(leftMs);
+      else this.#drop('not ready in time');
     });
   }
 
@@ -230,7 +239,7 @@ export class ChatClient {
     this.#generation++;
     this.#connection = undefined;
     this.#clearTimers();
-    this.#outbox.reset();
+    this.#posts.disconnected();
     this.#feed.disconnected();
     if (wasReady) this.#options.record?.({ kind: 'disconnected', code });
     if (!shouldReconnect(code)) {
@@ -255,10 +264,9 @@ export class ChatClient {
     this.#generation++;
     this.#retry?.cancel();
     this.#clearTimers();
-    for (const timer of this.#postTimers) timer.cancel();
     this.#connection?.close(1000, 'closed');
     this.#connection = undefined;
-    this.#outbox.failAll(error);
+    this.#posts.fail(error);
     this.#connected?.reject(error);
   }
 
@@ -266,10 +274,13 @@ export class ChatClient {
 
   #message(text: string): void {
     this.#options.onRaw?.(text);
+    this.#heardMs = this.#clock.monotonicMs();
     this.#pong?.cancel();
     this.#pong = undefined;
-    const frame = JSON.parse(text) as Frame;
-    if (frame.reply_to !== undefined) this.#reply(frame);
+    const frame = parseFrame(text);
+    if (frame === undefined) this.#drop('not a JSON object');
+    else if (frame.type === 'pong') return;
+    else if (frame.reply_to !== undefined) this.#posts.reply(frame);
     else if (!this.#sessionFrame(frame)) this.#feed.frame(frame, text);
   }
 
@@ -291,6 +302,7 @@ export class ChatClient {
       case 'goodbye':
         if (typeof frame.resume_token === 'string') this.#resumeToken = frame.resume_token;
         this.#comeBackInMs = Number(frame.reconnect_in_ms) || 0;
+        this.#timers.push(this.#clock.after(GOODBYE_TIMEOUT_MS, () => this.#drop('not closed after a goodbye')));
         return true;
       case 'error':
         this.#error(frame);
@@ -308,10 +320,11 @@ export class ChatClient {
 
   #ready(): void {
     this.#failures = 0;
+    this.#readyTimer?.cancel();
     if (!this.#resuming && this.#feed.generation > 1) this.#counts.reconnects++;
     this.#setState('ready', undefined);
     this.#connected?.resolve();
-    this.#flush();
+    this.#posts.flush();
   }
 
   #ping(): void {
@@ -321,60 +334,8 @@ export class ChatClient {
 
   #error(frame: Frame): void {
     const { code } = (frame.error ?? {}) as { code?: unknown };
-    // The past cannot be resumed: a new session is, and its state replaces ours.
+    // A new session takes the place of the old one; the feed reads what lies between from the history.
     if (code === 'resume_invalid') this.#resumeToken = undefined;
-  }
-
-  // posts
-
-  #flush(): void {
-    if (this.#state !== 'ready') return;
-    for (const { id, post } of this.#outbox.take()) {
-      const { channel, text, clientMsgId, threadTs } = post;
-      post.attempts++;
-      this.#send({
-        id,
-        type: 'message',
-        channel,
-        text,
-        client_msg_id: clientMsgId,
-        ...(threadTs === undefined ? {} : { thread_ts: threadTs }),
-      });
-    }
-  }
-
-  #reply(frame: Frame): void {
-    if (frame.type === 'pong') return;
-    const post = this.#outbox.answered(Number(frame.reply_to));
-    if (post === undefined) return;
-    if (frame.ok === true) this.#stored(post, { ts: String(frame.ts), seq: Number(frame.seq) });
-    else this.#refused(post, (frame.error as { code?: unknown } | undefined)?.code);
-  }
-
-  #stored(post: OutgoingPost, result: PostResult): void {
-    this.#outbox.done(post);
-    this.#feed.ownPost(post, result);
-    post.resolve(result);
-    this.#flush();
-  }
-
-  #refused(post: OutgoingPost, code: unknown): void {
-    const known: ErrorCode = typeof code === 'string' && isErrorCode(code) ? code : 'internal_error';
-    if (!ERRORS[known].retryable) {
-      this.#outbox.done(post);
-      post.reject(new ChatError(known));
-      this.#flush();
-      return;
-    }
-    // It keeps its place: later posts of the channel wait behind it.
-    const generation = this.#generation;
-    const timer = this.#clock.after(backoffMs(post.attempts, this.#random, POST_RETRY), () => {
-      this.#postTimers.delete(timer);
-      if (generation !== this.#generation) return; // sent again with the new connection
-      this.#outbox.retry(post);
-      this.#flush();
-    });
-    this.#postTimers.add(timer);
   }
 
   #send(frame: Frame): void {
@@ -384,6 +345,7 @@ export class ChatClient {
   #clearTimers(): void {
     for (const timer of this.#timers) timer.cancel();
     this.#timers = [];
+    this.#readyTimer?.cancel();
     this.#pong?.cancel();
     this.#pong = undefined;
   }
@@ -404,6 +366,15 @@ const STOP_REASONS: Readonly<Record<number, ErrorCode>> = {
 };
 
 const webSocketUrl = (edge: string): string => edge.replace(/^http/, 'ws').replace(/\/$/, '');
+
+function parseFrame(text: string): Frame | undefined {
+  try {
+    const frame: unknown = JSON.parse(text);
+    return typeof frame === 'object' && frame !== null ? (frame as Frame) : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 function uuid(random: Random): string {
   const h = random.hex(16);

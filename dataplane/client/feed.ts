@@ -1,8 +1,10 @@
 /** What comes in, put in order: one cursor a topic, gaps filled from the history, duplicates dropped. */
+import { ChatError } from '../../cells/contract/errors.ts';
+import { isChannelId } from '../../cells/contract/ids.ts';
+import { type Gap, GapFill, type HistoryMessage, type ReadHistory } from './gap-fill.ts';
 import { type HistoryRecord, payloadHash } from './history/index.ts';
 import type { OutgoingPost, PostResult } from './outbox.ts';
 import { TopicCursor } from './topic-cursor.ts';
-import type { WebApiResult } from './web-api.ts';
 
 /** An event as in docs/client-protocol.md. Durable ones have `seq`. */
 export interface ClientEvent {
@@ -20,20 +22,18 @@ export interface FeedStats {
   delivered: number;
   /** Events that came again and were dropped. */
   rawDuplicates: number;
-  /** Gaps that the server announced, and those that the client found itself. */
+  /** Gaps that the server announced, those that the client found itself, and those that a new session left behind. */
   gaps: number;
 }
 
 export interface FeedHandlers {
   event(event: ClientEvent): void;
   /** conversations.history. */
-  history(args: Record<string, unknown>): Promise<WebApiResult>;
+  history: ReadHistory;
   /** Something is missing that nobody announced: resume. */
   behind(): void;
   record?(record: HistoryRecord): void;
 }
-
-const HISTORY_PAGE = 500;
 
 interface Item {
   event: ClientEvent;
@@ -46,11 +46,13 @@ export class Feed {
   readonly stats: FeedStats = { delivered: 0, rawDuplicates: 0, gaps: 0 };
   readonly #handlers: FeedHandlers;
   readonly #cursors = new Map<string, TopicCursor<Item>>();
+  readonly #gapFill: GapFill;
   #self: string | undefined;
   #generation = 0;
 
   constructor(handlers: FeedHandlers) {
     this.#handlers = handlers;
+    this.#gapFill = new GapFill(handlers.history);
   }
 
   get self(): string | undefined {
@@ -69,23 +71,35 @@ export class Feed {
     for (const [topic, cursor] of this.#cursors) if (!cursor.ended) yield [topic, cursor.last];
   }
 
-  /** The state of a new session: the topics start at its heads. */
+  /**
+   * The state of a new session: topics start at its heads. Where an earlier session had not come to the head of a
+   * channel, the messages between are read from the history.
+   */
   boot(frame: Frame): void {
     const fresh = ++this.#generation > 1;
+    this.#gapFill.reset();
     this.#self = String((frame.self as { id?: unknown }).id);
     const heads = new Map<string, number>(Object.entries((frame.topics ?? {}) as Record<string, number>));
     for (const channel of (frame.channels ?? []) as { id: string; seq: number }[]) heads.set(channel.id, channel.seq);
     for (const topic of this.#cursors.keys()) if (!heads.has(topic)) this.#left(topic);
     for (const [topic, seq] of heads) {
-      this.#cursors.set(topic, new TopicCursor(seq));
-      this.#handlers.record?.({ kind: 'subscribed', topic, seq, ...(fresh ? { fresh } : {}) });
+      const cursor = this.#cursors.get(topic);
+      if (cursor !== undefined && !cursor.ended && cursor.last < seq && isChannelId(topic))
+        this.#fill({ channel: topic, after: cursor.last, upTo: seq }, cursor);
+      else {
+        this.#cursors.set(topic, new TopicCursor(seq));
+        this.#handlers.record?.({ kind: 'subscribed', topic, seq, ...(fresh ? { fresh } : {}) });
+      }
     }
     this.#transient(frame);
   }
 
-  /** What was held comes again after the resume. */
+  /** What was held or being read comes again: resuming starts at what the application has. */
   disconnected(): void {
-    for (const cursor of this.#cursors.values()) cursor.dropHeld();
+    this.#gapFill.reset();
+    for (const [topic, cursor] of this.#cursors)
+      for (const { post, event } of cursor.dropHeld())
+        if (post !== undefined) this.#recordAck(topic, post, event.fields as unknown as PostResult, 'http');
   }
 
   /** Any frame that is not of the session itself. */
@@ -106,10 +120,16 @@ export class Feed {
     const event: ClientEvent = { type: 'message', topic: channel, seq, fields, source: 'own' };
     const cursor = this.#cursors.get(channel);
     const due = cursor?.offer(seq, { event, text: undefined, post });
-    if (due === undefined)
-      this.#handlers.record?.({ kind: 'ack', topic: channel, client_msg_id, ts, seq, via: 'socket' });
+    // Without a place in the topic the ack tells of the post, but is not its delivery: the event is still to come.
+    if (cursor === undefined) this.#recordAck(channel, post, { ts, seq }, 'http');
+    else if (due === undefined) this.#recordAck(channel, post, { ts, seq }, 'socket');
     else this.#deliver(channel, due);
     if (cursor?.behind) this.#behind();
+  }
+
+  /** `http` stands for any ack that is not the delivery of its seq. */
+  #recordAck(topic: string, post: OutgoingPost, { ts, seq }: PostResult, via: 'socket' | 'http'): void {
+    this.#handlers.record?.({ kind: 'ack', topic, client_msg_id: post.clientMsgId, ts, seq, via });
   }
 
   #offer(topic: string, seq: number, fields: Frame, text: string): void {
@@ -150,7 +170,7 @@ export class Feed {
     const seq = event.seq ?? 0;
     const ts = String(event.fields.event_ts ?? event.fields.ts ?? '');
     if (post !== undefined) {
-      record({ kind: 'ack', topic, client_msg_id: post.clientMsgId, ts, seq, via: 'socket' });
+      this.#recordAck(topic, post, { ts, seq }, 'socket');
       return;
     }
     const { client_msg_id } = event.fields;
@@ -174,53 +194,62 @@ export class Feed {
     this.#handlers.event({ type: String(fields.type), fields, source: 'live' });
   }
 
-  /** Too much was missed to be replayed: the messages are read from the history, and what came since waits for them. */
+  /** Too much was missed to be replayed. Only channels have a history: of other topics the application is told. */
   #gap(topic: string, frame: Frame): void {
+    const [after, upTo] = [Number(frame.oldest_seq), Number(frame.latest_seq)];
+    let cursor = this.#cursors.get(topic);
+    if (cursor === undefined) {
+      cursor = new TopicCursor(after);
+      this.#cursors.set(topic, cursor);
+      this.#handlers.record?.({ kind: 'subscribed', topic, seq: after });
+    }
+    const bound = (ts: unknown): string | undefined => (typeof ts === 'string' && ts !== '' ? ts : undefined);
+    const gap = { channel: topic, after: Math.max(after, cursor.last), upTo };
+    if (isChannelId(topic)) this.#fill({ ...gap, oldest: bound(frame.oldest), latest: bound(frame.latest) }, cursor);
+    else {
+      this.stats.gaps++;
+      this.#filled(gap, cursor, []);
+    }
+  }
+
+  /** What comes meanwhile waits for the messages that are read. */
+  #fill(gap: Gap, cursor: TopicCursor<Item>): void {
     this.stats.gaps++;
-    const cursor = this.#cursors.get(topic) ?? new TopicCursor<Item>(Number(frame.oldest_seq));
-    this.#cursors.set(topic, cursor);
     cursor.fill();
-    this.#readGap(topic, frame, cursor).then(
+    const stillWanted = (): boolean => this.#cursors.get(gap.channel) === cursor;
+    this.#gapFill.read(
+      gap,
       (messages) => {
-        if (this.#cursors.get(topic) === cursor) this.#fill(topic, cursor, messages, Number(frame.latest_seq));
+        if (stillWanted()) this.#filled(gap, cursor, messages);
       },
-      // Tried again until the Web API gave up: the next resume announces the gap again.
-      () => this.#handlers.behind(),
+      (e) => {
+        if (!stillWanted()) return;
+        // Until the gap is filled the topic stays where it is: the next session finds the gap again.
+        if (ChatError.from(e).retryable) this.#handlers.behind();
+        else this.#filled(gap, cursor, []);
+      },
     );
   }
 
-  async #readGap(topic: string, frame: Frame, cursor: TopicCursor<Item>): Promise<Frame[]> {
-    const messages: Frame[] = [];
-    for (let next: unknown; ; ) {
-      const page = await this.#handlers.history({
-        channel: topic,
-        oldest: frame.oldest,
-        ...(frame.latest === '' ? {} : { latest: frame.latest, inclusive: true }),
-        limit: HISTORY_PAGE,
-        ...(next === undefined ? {} : { cursor: next }),
-      });
-      messages.push(...(page.messages as Frame[]));
-      next = (page.response_metadata as { next_cursor?: string } | undefined)?.next_cursor;
-      if (page.has_more !== true || typeof next !== 'string' || next === '') break;
-    }
-    return messages.filter((m) => Number(m.seq) > cursor.last).sort((a, b) => Number(a.seq) - Number(b.seq));
-  }
-
-  #fill(topic: string, cursor: TopicCursor<Item>, messages: readonly Frame[], latest: number): void {
+  #filled({ channel, upTo }: Gap, cursor: TopicCursor<Item>, messages: readonly HistoryMessage[]): void {
     for (const fields of messages) {
-      const seq = Number(fields.seq);
-      if (seq > latest || seq <= cursor.last) continue;
-      const due = cursor.skipTo(seq); // what lies between were no messages, or are deleted
-      cursor.fill();
-      this.#deliver(topic, [
-        {
-          event: { type: String(fields.type), topic, seq, fields, source: 'filled' },
-          text: undefined,
-          post: undefined,
-        },
-        ...due,
-      ]);
+      const { seq } = fields;
+      const event: ClientEvent = { type: String(fields.type), topic: channel, seq, fields, source: 'filled' };
+      // Undefined where an own post holds the place: its ack came meanwhile.
+      cursor.offer(seq, { event, text: undefined, post: undefined });
     }
-    this.#deliver(topic, cursor.skipTo(latest));
+    let reached = cursor.last;
+    // The history has no joins, edits or deleted messages: what it leaves out is not owed any more.
+    const passTo = (seq: number): void => {
+      if (seq > reached) this.#handlers.record?.({ kind: 'subscribed', topic: channel, seq, fresh: true });
+    };
+    for (const item of cursor.skipTo(upTo)) {
+      const seq = item.event.seq ?? 0;
+      passTo(Math.min(seq - 1, upTo));
+      reached = seq;
+      this.#deliver(channel, [item]);
+    }
+    passTo(upTo);
+    if (cursor.behind) this.#behind();
   }
 }

@@ -13,6 +13,10 @@ const NEVER_SENT: ReadonlySet<unknown> = new Set([
 ]);
 
 export const openWebSocket: OpenSocket = (url, handlers) => {
+  if (!/^wss?:$/.test(URL.parse(url)?.protocol ?? '')) {
+    queueMicrotask(() => handlers.closed(1006, 'not a WebSocket URL'));
+    return { send: () => undefined, close: () => undefined };
+  }
   const socket = new WebSocket(url, {
     perMessageDeflate: false,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,

@@ -1,6 +1,6 @@
 /**
  * Posts on their way: one at a time for each channel, so that a channel's posts stay in order through refusals and
- * reconnects; each with its client_msg_id, so that a repeated one is stored once. Pure but for its own state.
+ * reconnects; each with its client_msg_id, so that a repeated one is stored once. No I/O, no clock.
  */
 
 export interface OutgoingPost {
@@ -16,6 +16,9 @@ export interface PostResult {
   ts: string;
   seq: number;
 }
+
+/** Of all channels together: what a server that allows 20 posts a second refuses at most before it has room again. */
+const MAX_IN_FLIGHT = 20;
 
 export class Outbox {
   readonly #queues = new Map<string, OutgoingPost[]>();
@@ -40,6 +43,7 @@ export class Outbox {
   take(): { id: number; post: OutgoingPost }[] {
     const due: { id: number; post: OutgoingPost }[] = [];
     for (const [channel, queue] of this.#queues) {
+      if (this.#busy.size >= MAX_IN_FLIGHT) break;
       const post = queue[0];
       if (post === undefined || this.#busy.has(channel)) continue;
       const id = ++this.#nextId;
@@ -63,7 +67,9 @@ export class Outbox {
     if (queue === undefined || at < 0) return;
     queue.splice(at, 1);
     this.#busy.delete(post.channel);
-    if (queue.length === 0) this.#queues.delete(post.channel);
+    // To the end: a channel with a long queue does not keep the others waiting.
+    this.#queues.delete(post.channel);
+    if (queue.length > 0) this.#queues.set(post.channel, queue);
   }
 
   retry(post: OutgoingPost): void {

@@ -41,18 +41,27 @@ export class TopicCursor<T> {
     this.#state = 'filling';
   }
 
-  /** Everything up to `seq` is had, or cannot be had any more. Returns what is due after it. */
+  /**
+   * Everything up to `seq` is here, or cannot be had any more. Returns what is due: what was held up to `seq`, in order
+   * and with holes, then what follows without one.
+   */
   skipTo(seq: number): T[] {
+    const due: T[] = [];
+    for (const held of [...this.#held.keys()].filter((h) => h <= seq).sort((a, b) => a - b)) {
+      due.push(this.#held.get(held)!);
+      this.#held.delete(held);
+    }
     this.#last = Math.max(this.#last, seq);
-    for (const held of [...this.#held.keys()]) if (held <= this.#last) this.#held.delete(held);
     this.#state = 'following';
-    return this.#release();
+    return [...due, ...this.#release()];
   }
 
-  /** The connection is new: what was held comes again. */
-  dropHeld(): void {
+  /** The connection is gone: what was held comes again. Returns it. */
+  dropHeld(): T[] {
+    const held = [...this.#held.values()];
     this.#held.clear();
     if (this.#state === 'filling') this.#state = 'following';
+    return held;
   }
 
   end(): void {

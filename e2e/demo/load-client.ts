@@ -50,6 +50,9 @@ export class LoadClient {
     });
   }
 
+  get name(): string {
+    return this.#plan.name;
+  }
   get isReady(): boolean {
     return this.#client.state === 'ready';
   }

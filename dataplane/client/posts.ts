@@ -1,0 +1,95 @@
+/** The client's posts: each sent until it is stored or refused for good, in order per channel. */
+import type { Clock, Random, Timer } from '../../cells/contract/clock.ts';
+import { ChatError, ERRORS, type ErrorCode, isErrorCode } from '../../cells/contract/errors.ts';
+import { backoffMs } from './backoff.ts';
+import { Outbox, type OutgoingPost, type PostResult } from './outbox.ts';
+
+export interface PostsHandlers {
+  clock: Clock;
+  random: Random;
+  /** Whether a session stands that takes posts. */
+  isReady(): boolean;
+  send(frame: Record<string, unknown>): void;
+  /** Called before the post's own promise resolves. */
+  stored(post: OutgoingPost, result: PostResult): void;
+}
+
+const RETRY = { baseMs: 100, maxMs: 5_000 };
+
+export class Posts {
+  readonly #handlers: PostsHandlers;
+  readonly #outbox = new Outbox();
+  readonly #retries = new Set<Timer>();
+
+  constructor(handlers: PostsHandlers) {
+    this.#handlers = handlers;
+  }
+
+  /** Posts without a result. */
+  get size(): number {
+    return this.#outbox.size;
+  }
+
+  /** Resolves when stored. Rejects with an error that trying again does not mend, or that of `fail`. */
+  add(post: { channel: string; text: string; clientMsgId: string; threadTs: string | undefined }): Promise<PostResult> {
+    return new Promise((resolve, reject) => {
+      this.#outbox.add({ ...post, attempts: 0, resolve, reject });
+      this.flush();
+    });
+  }
+
+  /** Sends what may be sent now. */
+  flush(): void {
+    const { isReady, send } = this.#handlers;
+    if (!isReady()) return;
+    for (const { id, post } of this.#outbox.take()) {
+      const { channel, text, clientMsgId: client_msg_id, threadTs: thread_ts } = post;
+      post.attempts++;
+      send({ id, type: 'message', channel, text, client_msg_id, ...(thread_ts === undefined ? {} : { thread_ts }) });
+    }
+  }
+
+  /** A frame with `reply_to`; those that answer no post are ignored. */
+  reply(frame: Record<string, unknown>): void {
+    const post = this.#outbox.answered(Number(frame.reply_to));
+    if (post === undefined) return;
+    if (frame.ok === true) {
+      const result = { ts: String(frame.ts), seq: Number(frame.seq) };
+      this.#outbox.done(post);
+      this.#handlers.stored(post, result);
+      post.resolve(result);
+      this.flush();
+    } else this.#refused(post, (frame.error as { code?: unknown } | undefined)?.code);
+  }
+
+  /** The connection is gone: what was in flight is sent again with the next `flush`. */
+  disconnected(): void {
+    this.#outbox.reset();
+    for (const timer of this.#retries) timer.cancel();
+    this.#retries.clear();
+  }
+
+  /** Rejects everything that has no result. */
+  fail(error: Error): void {
+    this.disconnected();
+    this.#outbox.failAll(error);
+  }
+
+  #refused(post: OutgoingPost, code: unknown): void {
+    const known: ErrorCode = typeof code === 'string' && isErrorCode(code) ? code : 'internal_error';
+    if (!ERRORS[known].retryable) {
+      this.#outbox.done(post);
+      post.reject(new ChatError(known));
+      this.flush();
+      return;
+    }
+    // It keeps its place: later posts of the channel wait behind it.
+    const { clock, random } = this.#handlers;
+    const timer = clock.after(backoffMs(post.attempts - 1, random, RETRY), () => {
+      this.#retries.delete(timer);
+      this.#outbox.retry(post);
+      this.flush();
+    });
+    this.#retries.add(timer);
+  }
+}
