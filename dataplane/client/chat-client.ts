@@ -328,8 +328,8 @@ export class ChatClient {
   }
 
   #ping(): void {
-    this.#send({ type: 'ping', id: 0 });
     this.#pong ??= this.#clock.after(PONG_TIMEOUT_MS, () => this.#drop('no pong'));
+    this.#send({ type: 'ping', id: 0 });
   }
 
   #error(frame: Frame): void {
