@@ -11,6 +11,8 @@ export class StandInRingManager {
   readonly #store: Store;
   readonly #ring: string;
   readonly #random: SeededRandom;
+  /** The table and members for which the last round found nothing to do: finding that again would be most of a run. */
+  #settled = { epoch: -1, live: '' };
 
   constructor(store: Store, ring: string, random: SeededRandom) {
     this.#store = store;
@@ -20,7 +22,11 @@ export class StandInRingManager {
 
   /** `live`: members whose processes run; the others own nothing for long. `moveShare`: share of slots to move. */
   async round(live: readonly Member[], moveShare: number): Promise<void> {
-    const table = (await this.#store.ring.readTable(this.#ring)) ?? emptyTable(this.#ring);
+    const names = live.map((m) => m.incarnation).join();
+    const settledAt = moveShare === 0 && names === this.#settled.live ? this.#settled.epoch : undefined;
+    const read = await this.#store.ring.readTable(this.#ring, settledAt);
+    if (read === undefined && settledAt !== undefined) return;
+    const table = read ?? emptyTable(this.#ring);
     const next = nextTable(table);
     const known = new Set(table.members.map((m) => m.incarnation));
     next.members = [...table.members, ...live.filter((m) => !known.has(m.incarnation))];
@@ -30,6 +36,7 @@ export class StandInRingManager {
     const changed = this.#fill(next, alive, candidates) || next.members.length > table.members.length;
     const moved = moveShare > 0 && this.#move(next, candidates, moveShare);
     if (changed || moved) await this.#store.ring.compareAndSetTable(next);
+    else this.#settled = { epoch: table.epoch, live: names };
   }
 
   #fill(next: RingTable, alive: readonly boolean[], candidates: readonly number[]): boolean {

@@ -62,7 +62,7 @@ class Scenario {
     await scheduler.run(WARM_UP_MS + FAULTS_MS);
     this.#posting = false;
     this.#faulty = false;
-    await this.#heal();
+    this.#heal();
     await scheduler.run(WARM_UP_MS + FAULTS_MS + REST_MS, () => gateways.every((g) => g.pending === 0));
     const waiting = gateways.reduce((sum, g) => sum + g.pending, 0);
     if (waiting > 0)
@@ -266,14 +266,15 @@ class Scenario {
   }
 
   #start(server: ServerSlot): void {
-    if (server.running === undefined) void this.#w.startServer(server);
+    if (server.running !== undefined) return;
+    this.#w.startServer(server).catch((e: unknown) => this.#w.records.violate('a server starts', String(e)));
   }
 
   #later(ms: number, fn: () => void): void {
     this.#w.scheduler.after(ms, fn);
   }
 
-  async #heal(): Promise<void> {
+  #heal(): void {
     const { network, store, servers, records } = this.#w;
     records.note('heal');
     this.#controlIsDown = false;
@@ -281,7 +282,7 @@ class Scenario {
     store.healAll();
     for (const server of servers) {
       if (server.running?.process.stopped) server.running.process.continue();
-      if (server.running === undefined) await this.#w.startServer(server);
+      this.#start(server); // not awaited: it may need virtual time, which stands still here
     }
   }
 }
