@@ -199,6 +199,19 @@ describe('coming back', () => {
     for (const frame of frames) assert.ok(JSON.stringify(frame).length < 64 * 1024);
   });
 
+  it('what an old socket says late is not heard', async () => {
+    const { bench, seen } = watched();
+    const first = await bench.start();
+    await bench.clock.pass(17_000);
+    assert.equal(first.closedWith, 4003);
+    bench.greet();
+    bench.socket.send({ type: 'resumed', replayed: 0 });
+    first.closedLate(4500);
+    assert.equal(bench.client.state, 'ready');
+    bench.message(1);
+    assert.deepEqual(seqs(seen), [1]);
+  });
+
   it('what is no JSON object ends the connection, not the process', async () => {
     for (const text of ['{', '3', 'null']) {
       const { bench } = watched();
@@ -277,6 +290,32 @@ describe('when the past cannot be resumed', () => {
     await bench.clock.pass(0);
     for (const seq of [4, 5, 6, 7]) bench.message(seq);
     assert.deepEqual(seqs(seen), [4, 5, 6, 7]);
+  });
+
+  it('a history that cannot be read now: comes back, and the gap is there again', async () => {
+    const { bench, seen } = watched();
+    bench.methods['conversations.history'] = () => ({ httpStatus: 503 });
+    await bench.start(3);
+    await comeBackFresh(bench, 6);
+    const { length } = bench.sockets;
+    while (bench.sockets.length === length) await bench.clock.pass(1_000);
+    bench.greet();
+    assert.partialDeepStrictEqual(bench.socket.frames('resume'), [{ topics: { [CHANNEL]: 3 } }]);
+    for (const seq of [4, 5, 6]) bench.message(seq);
+    assert.deepEqual(seqs(seen), [4, 5, 6]);
+  });
+
+  it('what the history has beyond the gap is left to come as an event', async () => {
+    const { bench, seen } = watched();
+    const messages = [message(8), message(7), message(6), message(5), message(4)];
+    bench.methods['conversations.history'] = () => ({ ok: true, messages, has_more: false });
+    await bench.start(3);
+    await comeBackFresh(bench, 6);
+    await bench.clock.pass(0);
+    bench.message(7);
+    assert.deepEqual(seqs(seen), [4, 5, 6, 7]);
+    assert.equal(seen.at(-1)?.source, 'live');
+    assert.equal(bench.client.stats.rawDuplicates, 0);
   });
 
   it('a channel that may not be read any more is passed over', async () => {
@@ -379,6 +418,20 @@ describe('posts', () => {
         { kind: 'ack', topic: CHANNEL, client_msg_id: 'k', ts: '2.000000', seq: 2, via: 'socket' },
       ],
     );
+  });
+
+  it('an ack above something that never came makes it resume', async () => {
+    const { bench, seen } = watched();
+    await bench.start();
+    const post = bench.client.post(CHANNEL, 'mine', { clientMsgId: 'k' });
+    acked(bench, 0, 2);
+    assert.equal((await post).seq, 2);
+    assert.equal(bench.client.state, 'waiting');
+    await bench.clock.pass(1_500);
+    bench.greet();
+    bench.message(1);
+    bench.message(2, { user: ME, client_msg_id: 'k' });
+    assert.deepEqual(seqs(seen), [1, 2]);
   });
 
   it('are sent again under their key after a reconnect, in order; a replayed own post is not delivered twice', async () => {

@@ -89,6 +89,10 @@ export class ServerSide {
     this.closedWith = code;
     this.#handlers.closed(code, '');
   }
+  /** The close event of a socket that the client has given up long ago. */
+  closedLate(code: number): void {
+    this.#handlers.closed(code, '');
+  }
   frames(type: string): Frame[] {
     return this.got.filter((f) => f.type === type);
   }

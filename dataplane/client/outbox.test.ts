@@ -24,6 +24,7 @@ it('whatever is answered, refused or cut off, and when: every post is done once,
       const step = (what: string, pick: number): void => {
         if (what === 'cut') {
           outbox.reset();
+          for (const { id } of flight) assert.equal(outbox.answered(id), undefined, 'an answer of another connection');
           flight = [];
         } else if (what === 'take') flight.push(...outbox.take());
         else if (flight.length > 0) {

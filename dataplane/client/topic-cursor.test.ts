@@ -38,6 +38,19 @@ it('a gap: what came since waits until it is filled', () => {
   assert.equal(cursor.offer(9, 9), undefined);
 });
 
+it('skipping gives what is held in order, holes and all, and never goes back', () => {
+  const cursor = new TopicCursor<number>(3);
+  cursor.fill();
+  for (const seq of [8, 5, 7, 11]) assert.deepEqual(cursor.offer(seq, seq), []);
+  assert.equal(cursor.offer(7, 70), undefined);
+  assert.deepEqual(cursor.skipTo(7), [5, 7, 8]);
+  assert.equal(cursor.behind, true);
+  assert.deepEqual(cursor.skipTo(2), []);
+  assert.equal(cursor.last, 8);
+  assert.deepEqual(cursor.dropHeld(), [11]);
+  assert.equal(cursor.behind, false);
+});
+
 it('after the end of a membership the next event may be any later one', () => {
   const cursor = new TopicCursor<number>(3);
   assert.deepEqual(cursor.offer(4, 4), [4]);
