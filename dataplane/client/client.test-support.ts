@@ -2,6 +2,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock, Random, Timer } from '../../cells/contract/clock.ts';
 import { ChatClient, type ChatClientOptions } from './chat-client.ts';
+import type { ClientEvent } from './feed.ts';
+import type { HistoryRecord } from './history/index.ts';
 import type { ConnectionHandlers, HttpRequest, HttpResponse, OpenSocket } from './transport.ts';
 
 export class ManualClock implements Clock {
@@ -190,3 +192,13 @@ export const message = (seq: number, more: Frame = {}): Frame => ({
   seq,
   ...more,
 });
+
+/** A bench that keeps what its client hands out. */
+export const watched = (): { seen: ClientEvent[]; records: HistoryRecord[]; bench: Bench } => {
+  const seen: ClientEvent[] = [];
+  const records: HistoryRecord[] = [];
+  return { seen, records, bench: new Bench({ onEvent: (e) => seen.push(e), record: (r) => records.push(r) }) };
+};
+/** Of the bench's channel. */
+export const seqs = (seen: readonly ClientEvent[]): unknown[] =>
+  seen.filter((e) => e.topic === CHANNEL).map((e) => e.seq);
