@@ -1,4 +1,4 @@
-/** Faults on purpose: signals to a Pod's processes, broken links between zones, store and API server. */
+/** Faults on purpose: signals to Pods, store and API server; broken links between them. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { readPodRecords } from './agent/pod-record.ts';
 import type { Layout } from './layout.ts';
 import { type Fault, linkBetween, nftRules, withFault } from './nft-rules.ts';
 import { signal, startTimeOf } from './proc.ts';
+import { Processes } from './processes.ts';
 
 export type { Fault };
 
@@ -36,6 +37,18 @@ function apply(layout: Layout, faults: Fault[]): void {
   const table = layout.name === 'default' ? 'chatcells' : `chatcells_${layout.name.replaceAll('-', '_')}`;
   const input = nftRules({ table, block: layout.block, zones: layout.zones, ports: layout.ports, faults });
   execFileSync('nft', ['-f', '-'], { input, stdio: ['pipe', 'ignore', 'pipe'] });
+}
+
+/** Parts of the cluster that are no Pods. */
+const PARTS = { store: 'mysqld', api: 'kube-apiserver' } as const;
+export type Part = keyof typeof PARTS;
+export const isPart = (name: string): name is Part => Object.hasOwn(PARTS, name);
+
+/** Throws when it does not run. */
+export function signalPart(layout: Layout, part: Part, name: NodeJS.Signals): { part: Part; pid: number } {
+  const record = new Processes(layout.dir, 'detached').find(PARTS[part]);
+  if (!record || !signal(record.pid, name)) throw new Error(`${PARTS[part]} does not run here`);
+  return { part, pid: record.pid };
 }
 
 export interface SignalTarget {

@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { becomeRoot } from './elevate.ts';
-import { readFaults, setLoss, signalPod } from './faults.ts';
+import { isPart, readFaults, setLoss, signalPart, signalPod } from './faults.ts';
 import { runApiServer, runMysql } from './foreground.ts';
 import { layoutFrom } from './layout.ts';
 import { type ClusterStatus, clusterStatus } from './status.ts';
@@ -56,14 +56,18 @@ for (const [verb, name] of [
   ['cont', 'SIGCONT'],
 ] as const) {
   fault
-    .command(`${verb} <pod>`)
-    .description(`${name} to the Pod's processes; the Pod as [namespace/]name`)
-    .option('-c, --container <name>', 'only this container')
+    .command(`${verb} <target>`)
+    .description(`${name} to a Pod's processes, as [namespace/]name, or to "store" or "api" (\`up\` starts them again)`)
+    .option('-c, --container <name>', 'only this container of the Pod')
     .addOption(output())
-    .action((pod: string, options: Output & { container?: string }) => {
+    .action((target: string, options: Output & { container?: string }) => {
       becomeRoot();
-      const target = options.container === undefined ? { pod } : { pod, container: options.container };
-      show(options, signalPod(layout, target, name), (sent) =>
+      if (isPart(target)) {
+        show(options, signalPart(layout, target, name), (sent) => `${name} to ${sent.part} (pid ${sent.pid})`);
+        return;
+      }
+      const pod = options.container === undefined ? { pod: target } : { pod: target, container: options.container };
+      show(options, signalPod(layout, pod, name), (sent) =>
         sent.map((one) => `${name} to ${one.namespace}/${one.pod} ${one.container} (pid ${one.pid})`).join('\n'),
       );
     });

@@ -7,11 +7,11 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dumpLog } from '../checker/dump-log.ts';
 import { checkFiles } from '../checker/main.ts';
-import { chatctl, cluster, ROOT, run, until } from './command.ts';
-import { cellFigures, channelCounters, growth, ringFigures } from './figures.ts';
-import { type ClusterStatus, install } from './install.ts';
-import { Load } from './load-process.ts';
-import { createTenant, kickUser, type Tenant } from './tenants.ts';
+import { Load } from '../load/load-process.ts';
+import { createTenant, kickUser, type Tenant } from '../load/tenants.ts';
+import { chatctl, cluster, ROOT, run, until } from '../system/command.ts';
+import { cellFigures, channelCounters, growth, pods, ringFigures } from '../system/figures.ts';
+import { type ClusterStatus, install } from '../system/install.ts';
 import { type DemoVerdict, type Figures, judge } from './verdict.ts';
 
 interface Scale {
@@ -111,9 +111,10 @@ async function exercise({ scale, dir, status, tenants, load }: Run): Promise<Dem
     async () => load.figures.connected === clients.length || undefined,
   );
   say(`${clients.length} clients connected through ${status.edges.length} edges; they post and read from now on`);
+  const counters = async (metric: string) => channelCounters(await pods(status, 'channel'), metric);
   const before = {
-    handoffs: await channelCounters(status, 'ring_handoffs_total'),
-    takeovers: await channelCounters(status, 'ring_takeovers_total'),
+    handoffs: await counters('ring_handoffs_total'),
+    takeovers: await counters('ring_takeovers_total'),
   };
   await load.acknowledged(scale.acknowledged / 20);
 
@@ -121,7 +122,7 @@ async function exercise({ scale, dir, status, tenants, load }: Run): Promise<Dem
   const drainStart = performance.now();
   await chatctl(['drain', DRAINED, ...scale.drainArgs, '--wait', '--reason', 'demo'], { live: true });
   const drainSeconds = (performance.now() - drainStart) / 1000;
-  const left = (await cellFigures(status)).find((c) => c.cell === DRAINED);
+  const left = (await cellFigures(await pods(status, 'controlplane'))).find((c) => c.cell === DRAINED);
   say(`Drained in ${drainSeconds.toFixed(1)} s: ${left?.sockets} sockets, ${left?.slots} slots left`);
 
   const killed = await killOwner(status, load, say);
@@ -136,8 +137,8 @@ async function exercise({ scale, dir, status, tenants, load }: Run): Promise<Dem
 
   say('Stopping the load; waiting until every client has seen everything');
   const final = await load.stop();
-  const takeovers = growth(before.takeovers, await channelCounters(status, 'ring_takeovers_total'));
-  const handoffs = growth(before.handoffs, await channelCounters(status, 'ring_handoffs_total'));
+  const takeovers = growth(before.takeovers, await counters('ring_takeovers_total'));
+  const handoffs = growth(before.handoffs, await counters('ring_handoffs_total'));
 
   say("Comparing every client's view with the channel log");
   await dumpLog(status.store, join(dir, 'log.jsonl'));
@@ -161,7 +162,7 @@ async function exercise({ scale, dir, status, tenants, load }: Run): Promise<Dem
     killed_server_slots: killed.slots,
     false_failovers: Math.max(0, takeovers - killed.slots),
     drain_seconds: Math.round(drainSeconds * 10) / 10,
-    failover_gap_ms: Math.round(final.failoverGapMs),
+    failover_gap_ms: Math.round(final.longestPostMs),
     sockets_left: left?.sockets ?? Number.NaN,
     slots_left: left?.slots ?? Number.NaN,
   };
@@ -185,14 +186,15 @@ async function slackSdks(status: ClusterStatus): Promise<void> {
 
 /** SIGKILL to the channel server of KILL_IN that owns most; resolves when its slots are served again. */
 async function killOwner(status: ClusterStatus, load: Load, tell: (line: string) => void): Promise<{ slots: number }> {
-  const members = (await ringFigures(status)).members.filter((m) => m.cell === KILL_IN);
+  const replicas = await pods(status, 'controlplane');
+  const members = (await ringFigures(replicas)).members.filter((m) => m.cell === KILL_IN);
   const victim = members.sort((a, b) => b.slots - a.slots)[0];
   if (!victim) throw new Error(`no channel server of ${KILL_IN} is in the ring`);
   tell(`SIGKILL to ${victim.pod}, owner of ${victim.slots} slots`);
-  load.watchGap(10_000);
+  load.watch({ atMs: Date.now(), forMs: 10_000, topics: [] });
   await cluster(['fault', 'kill', victim.pod]);
   await until('the standbys own the slots of the killed server', 30_000, async () => {
-    const owned = (await ringFigures(status)).members.find((m) => m.pod === victim.pod && m.slots >= victim.slots);
+    const owned = (await ringFigures(replicas)).members.find((m) => m.pod === victim.pod && m.slots >= victim.slots);
     return owned ? undefined : true;
   });
   return { slots: victim.slots };

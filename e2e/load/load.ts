@@ -1,12 +1,13 @@
 /** The load process: many clients that post and read, told what to do over IPC. See load-messages.ts. */
 import { join } from 'node:path';
 import { LoadClient, type LoadCounters } from './load-client.ts';
-import type { FromLoad, LoadFigures, LoadPlan, ToLoad } from './load-messages.ts';
+import type { FromLoad, LoadFigures, LoadPlan, ToLoad, Watch } from './load-messages.ts';
 
 const CONNECT_AT_ONCE = 20;
 const FIGURES_MS = 500;
 const QUIET_MS = 2_000;
 const SETTLE_MS = 60_000;
+const WATCHERS = 3;
 
 const say = (message: FromLoad): void => void process.send?.(message);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -15,21 +16,18 @@ class LoadRun {
   readonly #plan: LoadPlan;
   readonly #clients: LoadClient[];
   #posting = true;
-  #watchFrom = Number.POSITIVE_INFINITY;
-  #watchUntil = 0;
-  #failoverGapMs = 0;
+  #watch: (Watch & { from: number }) | undefined;
+  #longestPostMs = 0;
+  #gapsMs: Record<string, number> = {};
   readonly #counters: LoadCounters = {
     sent: 0,
     acknowledged: 0,
     delivered: 0,
     httpRequests: 0,
     httpFailures: 0,
+    failuresByEdge: {},
     failures: [],
-    // Open at the mark, or sent in the time after it: acknowledged after the mark and sent before the time was over.
-    tookMs: (ms) => {
-      if (performance.now() >= this.#watchFrom && performance.now() - ms <= this.#watchUntil)
-        this.#failoverGapMs = Math.max(this.#failoverGapMs, ms);
-    },
+    acked: (topic, sentAt) => this.#acked(topic, sentAt),
   };
 
   constructor(plan: LoadPlan) {
@@ -50,10 +48,32 @@ class LoadRun {
     for (const client of this.#clients) void this.#postNowAndThen(client);
   }
 
-  watchGap(forMs: number): void {
-    this.#failoverGapMs = 0;
-    this.#watchFrom = performance.now();
-    this.#watchUntil = this.#watchFrom + forMs;
+  watch(watch: Watch): void {
+    this.#watch = { ...watch, from: performance.now() };
+    this.#longestPostMs = 0;
+    this.#gapsMs = {};
+    for (const topic of watch.topics) this.#postTo(topic, watch.edges);
+  }
+
+  #postTo(topic: string, edges: readonly string[] | undefined): void {
+    const able = this.#clients.filter(
+      (c) => c.isReady && c.isIn(topic) && (edges === undefined || edges.includes(c.homeEdge)),
+    );
+    if (able.length === 0) throw new Error(`no client can post to ${topic}`);
+    // Some of them may be on a path that the fault has cut too.
+    for (const client of able.slice(0, WATCHERS)) {
+      client.post({ channel: topic, by: 'socket' });
+      client.post({ channel: topic, by: 'http' });
+    }
+  }
+
+  #acked(topic: string, sentAt: number): void {
+    const watch = this.#watch;
+    if (watch === undefined) return;
+    const now = performance.now();
+    // Open at the start, or sent in the time after it: acknowledged after the start and sent before the time was over.
+    if (sentAt <= watch.from + watch.forMs) this.#longestPostMs = Math.max(this.#longestPostMs, now - sentAt);
+    if (sentAt >= watch.from && watch.topics.includes(topic)) this.#gapsMs[topic] ??= Date.now() - watch.atMs;
   }
 
   async stop(): Promise<void> {
@@ -76,12 +96,13 @@ class LoadRun {
   }
 
   #figures(): LoadFigures {
-    const { tookMs: _, ...counters } = this.#counters;
+    const { acked: _, ...counters } = this.#counters;
     return {
       ...counters,
       connected: this.#clients.filter((c) => c.isReady).length,
       resumes: this.#clients.reduce((sum, c) => sum + c.resumes, 0),
-      failoverGapMs: this.#failoverGapMs,
+      longestPostMs: this.#longestPostMs,
+      gapsMs: this.#gapsMs,
     };
   }
 }
@@ -96,8 +117,12 @@ process.on('message', (message: ToLoad) => {
       run = new LoadRun(message.plan);
       run.start().catch(failed);
       return;
-    case 'watch-gap':
-      run?.watchGap(message.forMs);
+    case 'watch':
+      try {
+        run?.watch(message.watch);
+      } catch (e: unknown) {
+        failed(e);
+      }
       return;
     case 'stop':
       run?.stop().catch(failed);

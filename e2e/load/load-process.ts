@@ -1,9 +1,9 @@
-/** The load runs in a process of its own, at lower priority, so that it neither slows nor is slowed by the demo's watching. */
+/** The load runs in a process of its own, at lower priority, so that it neither slows nor is slowed by whoever watches. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
-import { until } from './command.ts';
-import type { FromLoad, LoadFigures, LoadPlan, ToLoad } from './load-messages.ts';
+import { until } from '../system/command.ts';
+import type { FromLoad, LoadFigures, LoadPlan, ToLoad, Watch } from './load-messages.ts';
 
 const NICE = 5;
 
@@ -31,8 +31,8 @@ export class Load {
     this.#say({ type: 'start', plan });
   }
 
-  watchGap(forMs: number): void {
-    this.#say({ type: 'watch-gap', forMs });
+  watch(watch: Watch): void {
+    this.#say({ type: 'watch', watch });
   }
 
   /** Resolves after `more` further posts were acknowledged. */
@@ -77,6 +77,8 @@ const NOTHING_YET: LoadFigures = {
   resumes: 0,
   httpRequests: 0,
   httpFailures: 0,
-  failoverGapMs: 0,
+  failuresByEdge: {},
+  longestPostMs: 0,
+  gapsMs: {},
   failures: [],
 };

@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { mintToken } from '../../dataplane/client/token.ts';
 import { dumpLog } from '../checker/dump-log.ts';
 import { checkFiles } from '../checker/main.ts';
-import { ROOT, until } from './command.ts';
+import { ROOT, until } from '../system/command.ts';
 import type { LoadClient } from './load-messages.ts';
 import { Load } from './load-process.ts';
 
@@ -88,7 +88,7 @@ test('restart, crash and a kick under load: all acknowledged, nothing lost, ever
   await load.acknowledged(60);
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    load.watchGap(5_000);
+    load.watch({ atMs: Date.now(), forMs: 5_000, topics: [clients[0]!.channels[0]!] });
     await stopDev(dev.child, signal);
     const { httpFailures } = load.figures;
     await until('requests failed', 60_000, async () => load.figures.httpFailures > httpFailures || undefined);
@@ -102,7 +102,10 @@ test('restart, crash and a kick under load: all acknowledged, nothing lost, ever
 
   const final = await load.stop();
   assert.ok(final.resumes >= 2 * CLIENTS, `resumes: ${final.resumes}`);
-  assert.ok(final.failoverGapMs > 0);
+  assert.ok(final.longestPostMs > 0);
+  assert.deepEqual(Object.keys(final.gapsMs), [clients[0]!.channels[0]]);
+  const failed = Object.values(final.failuresByEdge).reduce((sum, n) => sum + n, 0);
+  assert.equal(failed, final.httpFailures);
   assert.ok(final.failures.length > 0);
   await stopDev(dev.child, 'SIGTERM');
   await dumpLog(`sqlite:${join(dir, 'chatcells.db')}`, join(dir, 'log.jsonl'));

@@ -11,9 +11,10 @@ export interface LoadCounters {
   delivered: number;
   httpRequests: number;
   httpFailures: number;
+  failuresByEdge: Record<string, number>;
   failures: string[];
-  /** Called with the time that a post took from its first attempt. */
-  tookMs(ms: number): void;
+  /** A post to the topic, first sent at `sentAt` of this process's clock, was acknowledged just now. */
+  acked(topic: string, sentAt: number): void;
 }
 
 const HTTP_RETRY_MS = 250;
@@ -59,6 +60,13 @@ export class LoadClient {
   get resumes(): number {
     return this.#client.stats.resumes;
   }
+  /** The edge that it connects to first. */
+  get homeEdge(): string {
+    return this.#edges[0]!;
+  }
+  isIn(channel: string): boolean {
+    return this.#channels.has(channel);
+  }
   /** Nothing is outstanding, and nothing came for `ms`. */
   isQuiet(ms: number): boolean {
     return this.isReady && this.#pending.size === 0 && performance.now() - this.#lastEvent >= ms;
@@ -68,19 +76,20 @@ export class LoadClient {
     return this.#client.connect();
   }
 
-  /** Starts one post; its result is counted when it comes. */
-  post(): void {
+  /** Starts one post, to any of its channels and by either way unless told; its result is counted when it comes. */
+  post(how: { channel?: string; by?: 'socket' | 'http' } = {}): void {
     const channels = [...this.#channels];
-    const channel = channels[Math.floor(Math.random() * channels.length)];
+    const channel = how.channel ?? channels[Math.floor(Math.random() * channels.length)];
     if (channel === undefined) return;
     const n = this.#posts++;
+    const by = how.by ?? (n % 2 === 0 ? 'socket' : 'http');
     const text = `${this.#plan.name} says number ${n}: ${'lorem ipsum dolor sit amet '.repeat(3)}`;
     const began = performance.now();
     this.#counters.sent++;
-    const work = (n % 2 === 0 ? this.#client.post(channel, text) : this.#postByHttp(channel, text)).then(
+    const work = (by === 'socket' ? this.#client.post(channel, text) : this.#postByHttp(channel, text)).then(
       () => {
         this.#counters.acknowledged++;
-        this.#counters.tookMs(performance.now() - began);
+        this.#counters.acked(channel, began);
       },
       (e: unknown) => this.#refused(channel, e),
     );
@@ -149,6 +158,7 @@ export class LoadClient {
       this.#failed(`${edge}: ${e instanceof Error ? e.message : String(e)}${cause}`);
     }
     this.#counters.httpFailures++;
+    this.#counters.failuresByEdge[edge] = (this.#counters.failuresByEdge[edge] ?? 0) + 1;
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** What the demo and its load process say to each other over IPC. */
+/** What a run and its load process say to each other over IPC. */
 
 export interface LoadPlan {
   edges: { zone: string; url: string }[];
@@ -20,10 +20,21 @@ export interface LoadClient {
 
 export type ToLoad =
   | { type: 'start'; plan: LoadPlan }
-  /** From now on for `forMs`, posts are measured for `failoverGapMs`. */
-  | { type: 'watch-gap'; forMs: number }
+  | { type: 'watch'; watch: Watch }
   /** No more posts; wait until all is acknowledged and quiet, close, report. */
   | { type: 'stop' };
+
+/** Measure what a fault does to posts. */
+export interface Watch {
+  /** When the fault struck, in ms since 1970 on this machine's clock. */
+  atMs: number;
+  /** `longestPostMs` covers the posts that were open at the start, and those sent in this time after it. */
+  forMs: number;
+  /** Each is posted to at once, by a socket and by HTTP, so that `gapsMs` does not wait for somebody to post. */
+  topics: string[];
+  /** Only clients at home there, and requests through them, make those posts. All edges when absent. */
+  edges?: string[];
+}
 
 export interface LoadFigures {
   connected: number;
@@ -33,8 +44,12 @@ export interface LoadFigures {
   resumes: number;
   httpRequests: number;
   httpFailures: number;
+  /** Failed requests by the edge that they went through. */
+  failuresByEdge: Record<string, number>;
   /** Longest time from post to acknowledgement in the watched window; 0 without one. */
-  failoverGapMs: number;
+  longestPostMs: number;
+  /** Of each watched topic: from the fault to the first acknowledgement of a post that was sent after it. */
+  gapsMs: Record<string, number>;
   /** The first failures of requests, for the report. */
   failures: string[];
 }

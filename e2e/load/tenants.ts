@@ -1,7 +1,7 @@
 /** The users and channels of the demo, made over the Web API through the edges as any client would. */
 import { mintToken } from '../../dataplane/client/token.ts';
-import type { ClusterStatus } from './install.ts';
-import { kubectl, NAMESPACE } from './install.ts';
+import type { ClusterStatus } from '../system/install.ts';
+import { kubectl, NAMESPACE } from '../system/install.ts';
 import type { LoadClient } from './load-messages.ts';
 
 export interface Tenant {

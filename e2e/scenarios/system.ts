@@ -1,0 +1,202 @@
+/** The running system as a scenario sees it: what is where, its counters, and the faults that can be made. */
+
+import { readPodRecords } from '../cluster/agent/pod-record.ts';
+import { type Part, setLoss, signalPart, signalPod } from '../cluster/faults.ts';
+import type { Layout } from '../cluster/layout.ts';
+import { startTimeOf } from '../cluster/proc.ts';
+import type { Load } from '../load/load-process.ts';
+import type { Tenant } from '../load/tenants.ts';
+import { cluster, until } from '../system/command.ts';
+import {
+  channelCounters,
+  growth,
+  type PodAddress,
+  pods,
+  type RingFigures,
+  ringFigures,
+  where,
+} from '../system/figures.ts';
+import type { ClusterStatus } from '../system/install.ts';
+
+export interface Victim {
+  pod: string;
+  cell: string;
+  zone: string;
+  slots: number;
+  /** Of the load's channels, those that it owns. */
+  topics: string[];
+}
+
+const WHOLE_MS = 180_000;
+const GAPS_MS = 30_000;
+const CONTROL_PLANE_PORT = 18080;
+
+export class System {
+  readonly status: ClusterStatus;
+  readonly load: Load;
+  readonly tenants: readonly Tenant[];
+  readonly #layout: Layout;
+  /** Channel servers and control planes as they were when the API server was last asked. */
+  #channelPods: PodAddress[] = [];
+  #controlPods: PodAddress[] = [];
+  #operators: PodAddress[] = [];
+
+  constructor(at: { status: ClusterStatus; load: Load; tenants: readonly Tenant[]; layout: Layout }) {
+    this.status = at.status;
+    this.load = at.load;
+    this.tenants = at.tenants;
+    this.#layout = at.layout;
+  }
+
+  get clients(): number {
+    return this.tenants.reduce((sum, t) => sum + t.clients.length, 0);
+  }
+  get zones(): readonly string[] {
+    return this.#layout.zones.map((z) => z.name);
+  }
+
+  /** Asks the API server which Pods there are; what follows goes by it, also while the API server is down. */
+  async look(): Promise<void> {
+    [this.#channelPods, this.#controlPods, this.#operators] = await Promise.all([
+      pods(this.status, 'channel'),
+      pods(this.status, 'controlplane'),
+      pods(this.status, 'operator'),
+    ]);
+  }
+
+  ring(): Promise<RingFigures> {
+    return ringFigures(this.#controlPods);
+  }
+
+  /** The channel servers with the load's channels that each owns, most of them first. */
+  async channelServers(): Promise<Victim[]> {
+    const ring = await this.ring();
+    const topics = this.tenants.flatMap((t) => t.channels);
+    const owners = await Promise.all(topics.map((topic) => where(this.#controlPods, topic)));
+    return ring.members
+      .filter((m) => m.state === 'serving')
+      .map(({ pod, cell, zone, slots }) => ({
+        ...{ pod, cell, zone, slots },
+        topics: topics.filter((_, i) => owners[i]!.owner?.pod === pod),
+      }))
+      .sort((a, b) => b.topics.length - a.topics.length);
+  }
+
+  /** Slots taken over from dead owners since `before`, or since every server started. Servers that do not answer count as they were. */
+  async takeovers(): Promise<Map<string, number>> {
+    return channelCounters(this.#channelPods, 'ring_takeovers_total');
+  }
+  async takeoversSince(before: ReadonlyMap<string, number>): Promise<number> {
+    return growth(before, await this.takeovers());
+  }
+  counters(metric: string): Promise<Map<string, number>> {
+    return channelCounters(this.#channelPods, metric);
+  }
+
+  /** Follows what a fault at `atMs` does to the posts of these topics: their gaps in ms, when all have one again. */
+  async gaps(atMs: number, topics: readonly string[], edges?: readonly string[]): Promise<number[]> {
+    this.load.watch({
+      atMs,
+      forMs: 10_000,
+      topics: [...topics],
+      ...(edges === undefined ? {} : { edges: [...edges] }),
+    });
+    return until(`${topics.length} topics acknowledged again`, GAPS_MS, async () => {
+      const { gapsMs } = this.load.figures;
+      return topics.every((t) => gapsMs[t] !== undefined) ? topics.map((t) => gapsMs[t]!) : undefined;
+    });
+  }
+
+  /** Every channel server serves, no slot is on its way or without owner, every client is connected. */
+  async whole(): Promise<void> {
+    const expected = this.#channelPods.length;
+    await until('the system is whole again', WHOLE_MS, async () => {
+      const ring = await this.ring();
+      const serving = ring.members.filter((m) => m.state === 'serving' && m.slots > 0);
+      const still = ring.movesInFlight === 0 && ring.orphans === 0 && serving.length === expected;
+      return still && this.load.figures.connected === this.clients ? true : undefined;
+    });
+  }
+
+  // faults: each returns when it struck, in ms since 1970
+
+  kill(pod: string): number {
+    return this.#signal(pod, 'SIGKILL');
+  }
+  stop(pod: string): number {
+    return this.#signal(pod, 'SIGSTOP');
+  }
+  cont(pod: string): number {
+    return this.#signal(pod, 'SIGCONT');
+  }
+  #signal(pod: string, signal: NodeJS.Signals): number {
+    const atMs = Date.now();
+    signalPod(this.#layout, { pod }, signal);
+    return atMs;
+  }
+
+  signalPart(part: Part, signal: NodeJS.Signals): number {
+    const atMs = Date.now();
+    signalPart(this.#layout, part, signal);
+    return atMs;
+  }
+  /** Starts again what was killed of store and API server. */
+  async start(): Promise<void> {
+    await cluster(['up']);
+  }
+
+  /** Cuts all links of a zone: to the store, the API server and the other zones. */
+  isolate(zone: string): number {
+    for (const end of this.#endsFor(zone)) setLoss(this.#layout, zone, end, 100);
+    return Date.now();
+  }
+  heal(zone: string): void {
+    for (const end of this.#endsFor(zone)) setLoss(this.#layout, zone, end, 0);
+  }
+  #endsFor(zone: string): string[] {
+    return ['store', 'api', ...this.zones.filter((z) => z !== zone)];
+  }
+
+  edgesOutside(zone: string): string[] {
+    return this.status.edges.filter((e) => e.zone !== zone).map((e) => e.url);
+  }
+
+  /** The API server stopped, the operator and every control-plane replica killed: none comes back before `controlPlaneUp`. */
+  async controlPlaneDown(): Promise<void> {
+    await this.look();
+    this.signalPart('api', 'SIGSTOP');
+    for (const { name } of [...this.#operators, ...this.#controlPods]) this.kill(name);
+    await until('the control plane is gone', 10_000, async () =>
+      (await this.controlPlanesUp()) === 0 ? true : undefined,
+    );
+  }
+
+  async controlPlaneUp(): Promise<void> {
+    this.signalPart('api', 'SIGCONT');
+    const replicas = this.#controlPods.length;
+    await until('the control plane is back', WHOLE_MS, async () =>
+      (await this.controlPlanesUp()) === replicas && this.#operators.every((p) => this.#runs(p.name))
+        ? true
+        : undefined,
+    );
+  }
+
+  /** Control-plane replicas and operators that run. */
+  async controlPlanesUp(): Promise<number> {
+    const answers = await Promise.all(
+      this.#controlPods.map(({ ip }) =>
+        fetch(`http://${ip}:${CONTROL_PLANE_PORT}/readyz`, { signal: AbortSignal.timeout(1_000) }).then(
+          (r) => r.ok,
+          () => false,
+        ),
+      ),
+    );
+    return answers.filter(Boolean).length;
+  }
+
+  #runs(pod: string): boolean {
+    return readPodRecords(this.#layout.dir).some(
+      (r) => r.pod === pod && Object.values(r.containers).some((c) => startTimeOf(c.pid) === c.startTime),
+    );
+  }
+}

@@ -1,0 +1,96 @@
+/** What is read from the running system while load goes on: control plane figures and channel servers' metrics. */
+import { type ClusterStatus, kubectl, NAMESPACE } from './install.ts';
+
+interface Pod {
+  metadata: { name: string; labels?: Record<string, string>; deletionTimestamp?: string };
+  status: { podIP?: string; phase?: string };
+}
+
+export interface PodAddress {
+  name: string;
+  ip: string;
+  cell: string;
+}
+
+/** The running Pods of a component, as the API server knows them. */
+export async function pods(cluster: ClusterStatus, component: string): Promise<PodAddress[]> {
+  const selector = `app.kubernetes.io/name=chatcells,app.kubernetes.io/component=${component}`;
+  const list = JSON.parse(await kubectl(['get', 'pods', '-n', NAMESPACE, '-l', selector, '-o', 'json'], cluster)) as {
+    items: Pod[];
+  };
+  return list.items
+    .filter(
+      (p) => p.status.podIP !== undefined && p.metadata.deletionTimestamp === undefined && p.status.phase === 'Running',
+    )
+    .map((p) => ({
+      name: p.metadata.name,
+      ip: p.status.podIP!,
+      cell: p.metadata.labels?.['chatcells.dev/cell'] ?? '',
+    }));
+}
+
+export interface CellFigures {
+  cell: string;
+  sockets: number;
+  slots: number;
+}
+
+/** From the first replica that answers. */
+async function controlplane<T>(replicas: readonly PodAddress[], path: string): Promise<T> {
+  let last: unknown = new Error('no control-plane Pod is running');
+  for (const { ip } of replicas) {
+    try {
+      const response = await fetch(`http://${ip}:18080${path}`, { signal: AbortSignal.timeout(5_000) });
+      if (response.ok) return (await response.json()) as T;
+      last = new Error(`${path}: HTTP ${response.status}`);
+    } catch (e: unknown) {
+      last = e;
+    }
+  }
+  throw last;
+}
+
+export const cellFigures = (replicas: readonly PodAddress[]): Promise<CellFigures[]> =>
+  controlplane(replicas, '/debug/v1/cells');
+
+export interface RingFigures {
+  epoch: number;
+  movesInFlight: number;
+  /** Slots without an owner. */
+  orphans: number;
+  members: { pod: string; cell: string; zone: string; slots: number; state: string }[];
+}
+export const ringFigures = (replicas: readonly PodAddress[]): Promise<RingFigures> =>
+  controlplane(replicas, `/debug/v1/rings/${NAMESPACE}/main`);
+
+export const where = (replicas: readonly PodAddress[], topic: string): Promise<{ owner: { pod: string } | null }> =>
+  controlplane(replicas, `/debug/v1/where?topic=${topic}`);
+
+/** Sum of a counter over the Pods that answer, by Pod. A restarted one counts from 0 again. */
+export async function channelCounters(servers: readonly PodAddress[], metric: string): Promise<Map<string, number>> {
+  const out = new Map<string, number>();
+  for (const { name, ip } of servers) {
+    const text = await fetch(`http://${ip}:9090/metrics`, { signal: AbortSignal.timeout(2_000) }).then(
+      (r) => r.text(),
+      () => undefined, // dead, stopped or cut off: it took nothing over since
+    );
+    if (text === undefined) continue;
+    const lines = text.split('\n').filter((l) => l.startsWith(`${metric} `) || l.startsWith(`${metric}{`));
+    if (lines.length === 0) throw new Error(`${name} has no metric ${metric}`);
+    out.set(
+      name,
+      lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0),
+    );
+  }
+  return out;
+}
+
+/** Growth of a counter between two readings; a Pod that restarted in between counts from 0. */
+export function growth(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): number {
+  let sum = 0;
+  for (const [pod, value] of after) {
+    const was = before.get(pod) ?? 0;
+    sum += value >= was ? value - was : value;
+  }
+  return sum;
+}
