@@ -68,7 +68,7 @@ function startEtcd(processes: Processes, dir: string, ports: ApiServerOptions['p
   const peer = `http://${HOST}:${ports.etcdPeer}`;
   processes.start({
     name: 'etcd',
-    command: 'etcd',
+    command: join(TOOLS, 'bin/etcd'),
     args: [
       `--data-dir=${join(dir, 'etcd')}`,
       `--listen-client-urls=${client}`,

