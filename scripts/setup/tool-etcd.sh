@@ -4,6 +4,7 @@ etcd_needs() { echo "etcd $ETCD_VERSION as .tools/bin/etcd"; }
 etcd_present() { [[ -x $tools/bin/etcd ]]; }
 etcd_install() {
   debian_programs bookworm etcd-server usr/bin/etcd
-  "$tools/bin/etcd" --version | grep -q "etcd Version: $ETCD_VERSION" ||
-    die "etcd: Debian 12 has $("$tools/bin/etcd" --version | head -n1), wanted $ETCD_VERSION"
+  # Not through a pipe: a reader that ends early would fail it.
+  [[ $("$tools/bin/etcd" --version) == *"etcd Version: $ETCD_VERSION"* ]] ||
+    die "etcd: Debian 12 has $("$tools/bin/etcd" --version), wanted $ETCD_VERSION"
 }

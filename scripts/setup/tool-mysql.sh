@@ -17,7 +17,7 @@ mysql_install() {
   mysql_wrapper mysqld usr/sbin/mysqld
   mysql_wrapper mysql usr/bin/mysql
   rm -rf "$work"
-  "$tools/bin/mysqld" --no-defaults --version | grep -q "Ver $MYSQL_VERSION\." ||
+  [[ $("$tools/bin/mysqld" --no-defaults --version) == *"Ver $MYSQL_VERSION."* ]] ||
     die "mysql: sid has $("$tools/bin/mysqld" --no-defaults --version), wanted $MYSQL_VERSION"
 }
 

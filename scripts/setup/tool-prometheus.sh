@@ -4,6 +4,6 @@ prometheus_needs() { echo "Prometheus $PROMETHEUS_VERSION as .tools/bin/promethe
 prometheus_present() { [[ -x $tools/bin/prometheus && -x $tools/bin/promtool ]]; }
 prometheus_install() {
   debian_programs bookworm prometheus usr/bin/prometheus usr/bin/promtool
-  "$tools/bin/promtool" --version 2>&1 | grep -qF "version $PROMETHEUS_VERSION" ||
-    die "prometheus: Debian 12 has $("$tools/bin/promtool" --version 2>&1 | head -n1), wanted $PROMETHEUS_VERSION"
+  [[ $("$tools/bin/promtool" --version 2>&1) == *"version $PROMETHEUS_VERSION"* ]] ||
+    die "prometheus: Debian 12 has $("$tools/bin/promtool" --version 2>&1), wanted $PROMETHEUS_VERSION"
 }
