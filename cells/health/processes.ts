@@ -27,7 +27,9 @@ export function badProcesses(
   policy: HealthPolicy,
   without: string | undefined,
 ): Map<string, BadProcess[]> {
-  const byZone = Map.groupBy(targets, (t) => t.zone);
+  // What came from an address that no Pod has any more is no process.
+  const named = targets.filter((t) => t.pod !== '');
+  const byZone = Map.groupBy(named, (t) => t.zone);
   const out = new Map<string, BadProcess[]>();
   for (const [zone, mine] of byZone) {
     const judged = mine.map((target) => {
