@@ -100,7 +100,7 @@ export class RingManager {
     const late = overdue(dead, managed.goneSince, now);
     const seen = JSON.stringify([table.epoch, members, [...dead], [...late]]);
     if (seen === managed.settled) return;
-    const planned = plan(table, members, late);
+    const planned = plan(table, members, { overdue: late });
     const handoff = ring.spec.handoff ?? {};
     const policy = { maxMovesPerMinute: ring.spec.maxMovesPerMinute ?? 4096, batch: handoff.batch ?? 256 };
     const inFlight = table.target.reduce((n, target) => (target === NONE ? n : n + 1), 0);

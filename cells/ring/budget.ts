@@ -25,13 +25,13 @@ export class MoveBudget {
     if (this.#tokens !== undefined) this.#tokens -= started;
   }
 
-  /** The moves of a plan that may start now: evacuations by what is in flight alone, the others by the rate too. */
+  /** The moves of a plan that may start now: evacuations and pins by what is in flight alone, the others by the rate too. */
   choose(moves: readonly Move[], inFlight: number, policy: BudgetPolicy, nowMonotonicMs: number): Move[] {
     this.#refill(policy, nowMonotonicMs);
-    const evacuations = moves.filter((m) => m.reason === 'evacuate');
+    const urgent = moves.filter((m) => m.reason !== 'rebalance');
     const rest = moves.filter((m) => m.reason === 'rebalance');
-    const first = evacuations.slice(0, Math.max(0, EVACUATE_BATCHES * policy.batch - inFlight));
-    if (evacuations.length > 0) return first;
+    const first = urgent.slice(0, Math.max(0, EVACUATE_BATCHES * policy.batch - inFlight));
+    if (urgent.length > 0) return first;
     const room = Math.min(REBALANCE_BATCHES * policy.batch - inFlight, Math.floor(this.#tokens ?? 0));
     return rest.slice(0, Math.max(0, room));
   }

@@ -22,8 +22,17 @@ export interface Move {
   slot: number;
   /** Index into the plan's members. */
   to: number;
-  /** `evacuate`: the owner is leaving. */
-  reason: 'evacuate' | 'rebalance';
+  reason: MoveReason;
+}
+
+/** `evacuate`: the owner is leaving. `pin`: somebody asked for it. `hot`: one half of a swap for load. */
+export type MoveReason = 'evacuate' | 'pin' | 'rebalance' | 'hot';
+
+export interface PlanOptions {
+  /** Dead owners whose standbys have had time enough to take over and have not: their slots are given to those. */
+  overdue?: ReadonlySet<string>;
+  /** Slot → Pod that is to own it for as long as it is a member that stays: ChannelRing.spec.handoff.pins. */
+  pins?: ReadonlyMap<number, string>;
 }
 
 export interface Plan {
@@ -31,7 +40,7 @@ export interface Plan {
   members: readonly LiveMember[];
   /** Slots without a living owner or standby: to be given away now. */
   assign: { slot: number; to: number }[];
-  /** Planned handoffs still to be started, evacuations first. */
+  /** Planned handoffs still to be started: pins first, then evacuations. */
   moves: Move[];
   /** Targets that cannot be reached any more. */
   clearTargets: number[];
@@ -47,18 +56,18 @@ export interface Holding {
   /** 1 where a planned move may start. */
   free: Uint8Array;
   clearTargets: number[];
+  /** Handoffs that pins ask for. */
+  pinned: Move[];
   /** A standby is taking over somewhere: balance waits for it, or slots that are in place would move for nothing. */
   takeover: boolean;
 }
 
-/**
- * `members` are the living; dead ones are simply absent. `overdue` are dead owners whose standbys have had time enough
- * to take over and have not: their slots are given to those standbys.
- */
-export function plan(table: RingTable, members: readonly LiveMember[], overdue?: ReadonlySet<string>): Plan {
+/** `members` are the living; dead ones are simply absent. */
+export function plan(table: RingTable, members: readonly LiveMember[], { overdue, pins }: PlanOptions = {}): Plan {
   const live = [...members].sort((a, b) => (a.incarnation < b.incarnation ? -1 : 1));
   const toLive = liveIndices(table, live);
   const holding = holdingOf(table, live, toLive);
+  if (pins) applyPins(holding, live, pins);
   const held = new Array<number>(live.length).fill(0);
   for (const heir of holding.heir) if (heir >= 0) held[heir]!++;
   const wanted = quotas(
@@ -71,7 +80,7 @@ export function plan(table: RingTable, members: readonly LiveMember[], overdue?:
   const pick = picker(live, room);
   const assign = overdue ? lateTakeovers(table, holding, overdue) : [];
   for (let slot = 0; slot < SLOTS; slot++) if (holding.heir[slot]! < 0) assign.push({ slot, to: pick(slot) });
-  const moves = planMoves(table, live, holding, held, wanted, pick);
+  const moves = [...holding.pinned, ...planMoves(table, live, holding, held, wanted, pick)];
   const owners = holding.owner.slice();
   for (const { slot, to } of assign) owners[slot] = to;
   return {
@@ -115,7 +124,23 @@ function holdingOf(table: RingTable, live: readonly LiveMember[], toLive: Int32A
     heir[slot] = underWay ? target : o;
     free[slot] = underWay ? 0 : 1;
   }
-  return { owner, heir, free, clearTargets, takeover };
+  return { owner, heir, free, clearTargets, pinned: [], takeover };
+}
+
+/**
+ * Pinned slots are on their way to their Pod, or stay there: balance is made with the others. A pin to a Pod that is
+ * no member, or leaves, waits; so does one of a slot that is being taken over.
+ */
+function applyPins(holding: Holding, live: readonly LiveMember[], pins: ReadonlyMap<number, string>): void {
+  const { owner, heir, free, clearTargets, pinned } = holding;
+  for (const [slot, pod] of pins) {
+    const to = live.findIndex((m) => m.pod === pod && !m.leaving);
+    if (to < 0 || owner[slot]! < 0) continue;
+    if (owner[slot] === to && heir[slot] !== to) clearTargets.push(slot);
+    else if (heir[slot] !== to) pinned.push({ slot, to, reason: 'pin' });
+    heir[slot] = to;
+    free[slot] = 0;
+  }
 }
 
 /** Slots of overdue owners, to be given to the standbys that have not taken them. */

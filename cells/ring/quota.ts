@@ -8,11 +8,12 @@ import { SLOTS } from '../contract/slot.ts';
 export function quotas(weights: readonly number[], held: readonly number[]): number[] {
   const total = weights.reduce((sum, w) => sum + w, 0);
   if (total <= 0) return weights.map(() => 0);
-  const floors = weights.map((w) => Math.floor((SLOTS * w) / total));
+  const exact = weights.map((w) => (SLOTS * w) / total);
+  const floors = exact.map(Math.floor);
   let left = SLOTS - floors.reduce((sum, n) => sum + n, 0);
   const order = weights
     .map((_, i) => i)
-    .filter((i) => weights[i]! > 0)
+    .filter((i) => exact[i]! > floors[i]!) // as many as the fractions sum to, at least
     .sort((a, b) => held[b]! - floors[b]! - (held[a]! - floors[a]!) || a - b);
   for (const i of order) {
     if (left === 0) break;
