@@ -6,10 +6,12 @@ import type { Pod } from '../contract/kube/index.ts';
 import type { Heartbeat } from '../contract/ring-store.ts';
 import type { RingTable } from '../contract/ring-table.ts';
 import { SLOTS, slotOf } from '../contract/slot.ts';
+import { combine, errorRate } from '../health/combine.ts';
+import type { CellLoads, LoadHistory, OwnReport } from '../health/history.ts';
 import { sharesOf } from '../ring/shares.ts';
 import { weightInForce } from '../traffic/world.ts';
 import type { NodeStatus } from '../xds/server.ts';
-import { unreachableEdges } from './peers.ts';
+import { type Peers, unreachableEdges } from './peers.ts';
 import type { Position } from './staleness.ts';
 
 export interface DebugSources {
@@ -20,6 +22,8 @@ export interface DebugSources {
   position: () => Position;
   /** The nodes of all replicas; undefined when one does not answer. */
   allNodes: () => Promise<NodeStatus[] | undefined>;
+  loads: Pick<LoadHistory, 'report' | 'cellLoads'>;
+  peers: Pick<Peers, 'ask'>;
   /** Rows of processes that are alive. */
   alive: () => readonly Heartbeat[];
   table: (ring: string) => RingTable | undefined;
@@ -37,20 +41,32 @@ function answerOf(url: URL, from: DebugSources): unknown {
   if (what === 'nodes') return from.nodes();
   if (what === 'position') return from.position();
   if (what === 'cells') return cellFigures(from);
+  if (what === 'health') return health(rest[0], from);
   if (what === 'rings' && rest.length === 0) return [...from.rings.keys()].map((ring) => ringFigures(ring, from));
   if (what === 'rings' && rest.length === 2) return ringFigures(rest.join('/'), from);
   if (what === 'where') return where(url.searchParams, from);
   return undefined;
 }
 
+/** `/debug/v1/health` is of all replicas; `own` and `cells` below it are what they ask one another for. */
+function health(part: string | undefined, { loads, peers }: DebugSources): unknown {
+  if (part === 'own') return loads.report();
+  if (part === 'cells') return loads.cellLoads();
+  return part === undefined
+    ? peers.ask<OwnReport>('health/own').then((theirs) => combine(loads.report(), theirs))
+    : undefined;
+}
+
 async function cellFigures(from: DebugSources): Promise<object[]> {
   const rows = from.alive();
   const slots = slotsByCell(from);
-  const nodes = await from.allNodes();
+  const [nodes, theirs] = await Promise.all([from.allNodes(), from.peers.ask<CellLoads>('health/cells')]);
+  const loads = [from.loads.cellLoads(), ...theirs];
   const unreachable = nodes && { unreachableEdges: unreachableEdges(from.pods.values(), nodes) };
   return [...from.cells.values()].map(({ metadata: { name, namespace }, spec, status }) => {
     const mine = rows.filter((r) => r.cell === name);
     const gateways = mine.filter((r) => r.role === 'gateway');
+    const failed = errorRate(name, loads);
     return {
       cell: name,
       namespace,
@@ -63,6 +79,7 @@ async function cellFigures(from: DebugSources): Promise<object[]> {
       members: mine.filter((r) => r.role === 'channel').length,
       gateways: gateways.length,
       api: mine.filter((r) => r.role === 'api').length,
+      ...(failed !== undefined && { errorRate: failed }),
       // Every edge has a part in every cell's weight.
       ...unreachable,
     };

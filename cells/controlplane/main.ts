@@ -10,10 +10,12 @@ import type { Role, RunningRole } from '../contract/process/role.ts';
 import type { RingStore } from '../contract/ring-store.ts';
 import { openRingStore } from '../contract/ring-store-open.ts';
 import { systemClock as clock, systemRandom as random } from '../contract/system-clock.ts';
+import { LoadHistory, SLICE_SECONDS } from '../health/history.ts';
 import { AdsServer } from '../xds/server.ts';
 import { shortType } from '../xds/types.ts';
 import { debugRoute } from './debug.ts';
 import { watchKube } from './kube-watch.ts';
+import { LoadIntake } from './load-intake.ts';
 import { Loop } from './loop.ts';
 import { createMetrics } from './metrics.ts';
 import { Peers } from './peers.ts';
@@ -78,6 +80,8 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
       for (const { reason } of moves) metrics.ringMoves.inc({ ring, reason });
     },
   });
+  const loads = new LoadHistory(clock);
+  const intake = new LoadIntake({ pods: observed.pods, cells: observed.cells, loads, metrics });
   const server = new AdsServer({
     host: config.podIp,
     port: config.xdsPort,
@@ -88,6 +92,7 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
       if (outcome === 'ack') metrics.acks.inc({ type: shortType(type) });
       if (outcome === 'nack') metrics.nacks.inc({ type: shortType(type) });
     },
+    loadReports: { intervalMs: SLICE_SECONDS * 1_000, onReport: (node, stats) => intake.take(node, stats) },
   });
   await publisher.load();
   await server.start();
@@ -110,12 +115,16 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
         nodes: () => server.nodes(),
         allNodes: () => peers.allNodes(server.nodes()),
         position,
+        ...{ loads, peers },
         alive: () => processes.alive(),
         table: (ring) => tables.get(ring),
       }),
   });
   started.defer(() => admin.close());
-  hooks.changed = () => publisher.changed();
+  hooks.changed = () => {
+    intake.podsChanged();
+    publisher.changed();
+  };
   void observed.synced.then(() => {
     hooks.synced = true;
     publisher.goLive();

@@ -49,6 +49,24 @@ export function createMetrics(registry: Registry, nodeCount: () => number) {
       labelNames: ['ring', 'outcome'],
       registers,
     }),
+    zonePairRequests: new Counter({
+      name: 'zone_pair_requests_total',
+      help: 'Requests of the three hops that finished, as told by the nodes that report to this replica.',
+      labelNames: ['hop', 'observer_zone', 'target_zone'],
+      registers,
+    }),
+    zonePairErrors: new Counter({
+      name: 'zone_pair_errors_total',
+      help: 'Those of them that failed for a reason that lies with target or path.',
+      labelNames: ['hop', 'observer_zone', 'target_zone'],
+      registers,
+    }),
+    zonePairSeconds: new Counter({
+      name: 'zone_pair_seconds_total',
+      help: 'Sum of their latencies, in seconds; the edges report none.',
+      labelNames: ['hop', 'observer_zone', 'target_zone'],
+      registers,
+    }),
     storeErrors: new Counter({
       name: 'store_errors_total',
       help: 'Reads or writes of the store that failed.',

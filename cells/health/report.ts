@@ -21,7 +21,7 @@ export interface Outcomes {
   requests: number;
   /** Failed for a reason that lies with target or path: 5xx, reset, time-out, no connection. Refusals of bad input are none. */
   errors: number;
-  /** Sum of the latencies of all finished, in ms. */
+  /** Sum of the latencies of all finished, in ms. 0 for the hop `edge`: Envoy reports none. */
   latencyMs: number;
   /** The workspace with most errors, where the observer knows it: its own share of the above. */
   worst?: { workspace: string; requests: number; errors: number };

@@ -23,6 +23,8 @@ const INCLUDES = [
 const ADS_ROOTS = [
   'envoy.service.discovery.v3.DeltaDiscoveryRequest',
   'envoy.service.discovery.v3.DeltaDiscoveryResponse',
+  'envoy.service.load_stats.v3.LoadStatsRequest',
+  'envoy.service.load_stats.v3.LoadStatsResponse',
   'chatcells.v1.SlotRange',
   'chatcells.v1.Workspace',
   'chatcells.v1.DrainOrder',
@@ -40,6 +42,7 @@ const ENVOY_ROOTS = [
 const FILES = [
   'chatcells/v1/control.proto',
   'envoy/service/discovery/v3/ads.proto',
+  'envoy/service/load_stats/v3/lrs.proto',
   'envoy/config/cluster/v3/cluster.proto',
   'envoy/config/listener/v3/listener.proto',
   'envoy/config/route/v3/route.proto',

@@ -1,22 +1,17 @@
-/** The delta ADS server: gRPC streams around Session, and the registry of nodes that `/debug/v1/nodes` shows. */
+/** The delta ADS server, and LRS beside it: gRPC streams around Session, and the registry of nodes that `/debug/v1/nodes` shows. */
 import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
-import { ADS_SERVICE, type DeltaRequest, type DeltaResponse, structText } from '../contract/ads/messages.ts';
+import { ADS_SERVICE, type DeltaRequest, type DeltaResponse } from '../contract/ads/messages.ts';
 import type { Clock } from '../contract/clock.ts';
 import { ChatError } from '../contract/errors.ts';
+import { LRS_SERVICE } from '../contract/lrs/messages.ts';
 import type { Logger } from '../contract/process/log.ts';
+import { acceptLoadReports, type LoadReports, type LoadStream } from './lrs.ts';
+import { type NodeInfo, nodeInfo } from './node.ts';
 import { type Answered, Session } from './session.ts';
 import type { Snapshot } from './snapshot.ts';
 import { shortType } from './types.ts';
 
-export interface NodeInfo {
-  id: string;
-  cluster: string;
-  role: string;
-  cell: string;
-  zone: string;
-  /** The node's own address, in edges' metadata. */
-  podIp: string;
-}
+export type { NodeInfo };
 
 export interface SnapshotSource {
   /** What the node is to have now; undefined when nothing is known for it yet. Called at each change: must be cheap. */
@@ -39,6 +34,8 @@ export interface AdsServerOptions {
   clock: Clock;
   log: Logger;
   onAnswer?: (node: NodeInfo, type: string, answered: Answered) => void;
+  /** Takes load reports too (LRS), on the same port. */
+  loadReports?: LoadReports;
 }
 
 type Stream = ServerDuplexStream<DeltaRequest, DeltaResponse>;
@@ -62,6 +59,7 @@ export class AdsServer {
   readonly #options: AdsServerOptions;
   readonly #server = new Server(SERVER_OPTIONS);
   readonly #connections = new Set<Connection>();
+  readonly #loadStreams = new Set<LoadStream>();
   #closed = false;
   #paused = false;
   port = 0;
@@ -73,7 +71,15 @@ export class AdsServer {
   /** Binds the port; rejects when it is taken. */
   async start(): Promise<void> {
     this.#server.addService(ADS_SERVICE, { DeltaAggregatedResources: (stream: Stream) => this.#accept(stream) });
-    const { host, port } = this.#options;
+    const { host, port, loadReports, log } = this.#options;
+    if (loadReports)
+      this.#server.addService(LRS_SERVICE, {
+        StreamLoadStats: (stream: LoadStream) => {
+          this.#loadStreams.add(stream);
+          stream.on('close', () => this.#loadStreams.delete(stream));
+          acceptLoadReports(stream, loadReports, log);
+        },
+      });
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     this.port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (e, bound) =>
@@ -120,6 +126,7 @@ export class AdsServer {
     if (this.#closed) return;
     this.#closed = true;
     for (const { stream } of this.#connections) stream.end();
+    for (const stream of this.#loadStreams) stream.end();
     await new Promise<void>((resolve) => {
       const force = this.#options.clock.after(500, () => this.#server.forceShutdown());
       this.#server.tryShutdown(() => {
@@ -171,14 +178,7 @@ export class AdsServer {
   #introduce(request: DeltaRequest, stream: Stream): Connection {
     const { node } = request;
     if (!node?.id) throw new ChatError('xds_request', { problem: 'the first request names no node' });
-    const info: NodeInfo = {
-      id: node.id,
-      cluster: node.cluster ?? '',
-      role: structText(node.metadata, 'role'),
-      cell: structText(node.metadata, 'cell'),
-      zone: structText(node.metadata, 'zone'),
-      podIp: structText(node.metadata, 'pod_ip'),
-    };
+    const info = nodeInfo(node);
     const session = new Session();
     const now = this.#options.clock.monotonicMs();
     const connection: Connection = { node: info, session, stream, since: now, behindSince: now };

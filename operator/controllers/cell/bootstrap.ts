@@ -14,17 +14,20 @@ const MAX_CONNECTIONS = 100_000;
 export function envoyBootstrap(xdsAddresses: readonly string[]): string {
   // No timeout: an edge without its first configuration must not call itself ready.
   const adsSource = { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' };
+  const grpc_services = [{ envoy_grpc: { cluster_name: CLUSTER } }];
   const bootstrap = {
     dynamic_resources: {
       ads_config: {
         api_type: 'DELTA_GRPC',
         transport_api_version: 'V3',
         set_node_on_first_message_only: true,
-        grpc_services: [{ envoy_grpc: { cluster_name: CLUSTER } }],
+        grpc_services,
       },
       cds_config: adsSource,
       lds_config: adsSource,
     },
+    // What became of the requests to each endpoint: the control plane says how often it wants to hear of it.
+    cluster_manager: { load_stats_config: { api_type: 'GRPC', transport_api_version: 'V3', grpc_services } },
     static_resources: { clusters: [controlplaneCluster(xdsAddresses)] },
     overload_manager: {
       resource_monitors: [
