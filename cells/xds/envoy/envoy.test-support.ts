@@ -38,6 +38,13 @@ export async function startEnvoy(
       cds_config: ads,
       lds_config: ads,
     },
+    cluster_manager: {
+      load_stats_config: {
+        api_type: 'GRPC',
+        transport_api_version: 'V3',
+        grpc_services: [{ envoy_grpc: { cluster_name: 'chatcells-controlplane' } }],
+      },
+    },
     static_resources: {
       clusters: [
         {
@@ -86,10 +93,12 @@ export interface EchoServer {
   close(): Promise<void>;
 }
 
-/** Answers any request with its cell's name, and echoes WebSocket frames. */
+/** Answers any request with its cell's name, /api/fail with 500, /api/hang never; echoes WebSocket frames. */
 export async function startEcho(cell: string, ip: string, port: number): Promise<EchoServer> {
-  const server: Server = createServer((_, response) => {
+  const server: Server = createServer(({ url }, response) => {
     echo.hits++;
+    if (url === '/api/hang') return;
+    response.statusCode = url === '/api/fail' ? 500 : url === '/api/refuse' ? 429 : 200;
     response.end(cell);
   });
   const sockets = new WebSocketServer({ server, path: '/ws' });
