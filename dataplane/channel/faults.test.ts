@@ -6,17 +6,10 @@ import { ChatError } from '../../cells/contract/errors.ts';
 import { encodeFrame, KIND } from '../protocol/frames.ts';
 import type { Store } from '../storage/store.ts';
 import { ChannelMetrics } from './metrics.ts';
-import { ADA, actor, BOB, CHANNEL, eventually, RING, World } from './world.test-support.ts';
+import { ADA, actor, BOB, CHANNEL, eventually, RING, World, withLog } from './world.test-support.ts';
 
 let world: World;
 afterEach(() => world.close());
-
-const withLog = (store: Store, over: Partial<Store['log']>): Store => ({
-  ...store,
-  log: new Proxy(store.log, {
-    get: (log, key: keyof Store['log']) => over[key] ?? (log[key] as (...args: unknown[]) => unknown).bind(log),
-  }),
-});
 
 test('appends whose outcome is unknown are found out: nothing lost, doubled or left out of the fan-out', async () => {
   let calls = 0;

@@ -40,6 +40,10 @@ export interface RingMemberOptions {
 /** Above this the server owns nothing: its ts would be far off everybody else's. */
 const MAX_SKEW_MS = 10_000;
 const SKEW_EVERY_TICKS = 20;
+/** Slots of one transaction of a claim. */
+const CLAIM_AT_ONCE = 256;
+/** More than a dead owner has standbys that commit at the same time; what is left is for the next poll. */
+const MAX_TAKEOVER_TRIES = 8;
 
 export class RingMember {
   readonly #o: RingMemberOptions;
@@ -245,7 +249,7 @@ export class RingMember {
   }
 
   async #claim(): Promise<void> {
-    const { slots, store, row, control, log } = this.#o;
+    const { slots, row, control, log, clock } = this.#o;
     const table = control.table;
     if (table === undefined || this.#skewed || this.#closed) return;
     const self = memberIndex(table, this.#me);
@@ -254,36 +258,54 @@ export class RingMember {
     for (let slot = 0; slot < table.owner.length; slot++)
       if (table.owner[slot] === self && slots.epoch(slot) === undefined)
         fences.push({ ring: row.ring, slot, epoch: table.slotEpoch[slot]! });
-    if (fences.length === 0) return;
+    const began = clock.monotonicMs();
+    // Served part by part: the first slots of a dead owner do not wait for the claim of its last.
+    let count = 0;
+    for (let at = 0; at < fences.length && !this.#closed; at += CLAIM_AT_ONCE)
+      count += await this.#claimSome(fences.slice(at, at + CLAIM_AT_ONCE));
+    if (count > 0) log.info({ slots: count, ms: Math.round(clock.monotonicMs() - began) }, 'claimed slots');
+  }
+
+  /** Resolves with the number of slots that are served from now on. */
+  async #claimSome(fences: readonly Fence[]): Promise<number> {
+    const { slots, store, control, log } = this.#o;
     const held = await store.log.claim(this.#me, fences);
-    const now = control.table ?? table;
-    const mine = memberIndex(now, this.#me);
+    const table = control.table!;
+    const mine = memberIndex(table, this.#me);
     // The table may have moved on while the claim was under way.
     const claimed = fences.filter(
-      (f) => held.has(f.slot) && now.owner[f.slot] === mine && now.slotEpoch[f.slot] === f.epoch,
+      (f) => held.has(f.slot) && table.owner[f.slot] === mine && table.slotEpoch[f.slot] === f.epoch,
     );
     for (const { slot, epoch } of claimed) slots.claimed(slot, epoch);
     if (claimed.length > 0) this.#o.claimed(claimed);
     if (held.size < fences.length)
       log.warn({ refused: fences.length - held.size }, 'slots have a newer claim: reading the table again');
+    return claimed.length;
   }
 
+  /** The standbys of one dead owner commit at the same time, each its own slots: who comes second judges anew at once. */
   async #takeOver(): Promise<void> {
+    for (let tries = 0; tries < MAX_TAKEOVER_TRIES; tries++) if (await this.#takeOverOnce()) return;
+  }
+
+  /** False when another commit came first. */
+  async #takeOverOnce(): Promise<boolean> {
     const { control, store, metrics, log } = this.#o;
-    if (this.#leaving || this.#skewed || control.table === undefined) return;
+    if (this.#leaving || this.#skewed || this.#closed || control.table === undefined) return true;
     const step = takeover(control.table, this.#me, {
       isDead: (incarnation) => this.#isDead(incarnation),
       isAlive: (incarnation) => this.#verdict?.alive.has(incarnation) === true,
     });
-    if (step === undefined) return;
+    if (step === undefined) return true;
     if (!(await store.ring.compareAndSetTable(step.table))) {
-      await this.#readTable(); // another commit came first; the next round judges anew
-      return;
+      await this.#readTable();
+      return false;
     }
     metrics.takeovers.inc(step.slots.length);
     log.warn({ slots: step.slots.length, epoch: step.table.epoch }, 'took over from a dead owner');
     this.adopt(step.table);
     await this.#claimMissing();
+    return true;
   }
 
   async #evacuate(): Promise<void> {

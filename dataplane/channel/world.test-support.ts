@@ -167,6 +167,16 @@ export class World {
   }
 }
 
+/** The store with some methods of one part replaced. */
+const withPart = <K extends 'log' | 'ring'>(store: Store, part: K, over: Partial<Store[K]>): Store => ({
+  ...store,
+  [part]: new Proxy(store[part], {
+    get: (real, key) => Reflect.get(over, key) ?? (Reflect.get(real, key) as () => unknown).bind(real),
+  }),
+});
+export const withLog = (store: Store, over: Partial<Store['log']>): Store => withPart(store, 'log', over);
+export const withRing = (store: Store, over: Partial<Store['ring']>): Store => withPart(store, 'ring', over);
+
 const requestFrame = <O extends Operation>(of: { op: O; args: Operations[O]['args']; user?: UserId }): Uint8Array =>
   encodeFrame(
     { kind: KIND.request, requestId: 1, topic: CHANNEL },

@@ -46,6 +46,8 @@ export interface LoadFigures {
   httpFailures: number;
   /** Failed requests by the edge that they went through. */
   failuresByEdge: Record<string, number>;
+  /** `atMs` of the watch that the next two are of; undefined without one. */
+  watchedAtMs?: number;
   /** Longest time from post to acknowledgement in the watched window; 0 without one. */
   longestPostMs: number;
   /** Of each watched topic: from the fault to the first acknowledgement of a post that was sent after it. */

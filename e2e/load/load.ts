@@ -101,6 +101,7 @@ class LoadRun {
       ...counters,
       connected: this.#clients.filter((c) => c.isReady).length,
       resumes: this.#clients.reduce((sum, c) => sum + c.resumes, 0),
+      ...(this.#watch === undefined ? {} : { watchedAtMs: this.#watch.atMs }),
       longestPostMs: this.#longestPostMs,
       gapsMs: this.#gapsMs,
     };

@@ -30,7 +30,7 @@ const alone = (fault: Fault) => async (system: System, round: Round) => {
 };
 
 /** Strikes, and notes how long the victims' channels go without an acknowledgement and what the standbys take. */
-async function strike(
+export async function strike(
   system: System,
   round: Round,
   fault: { what: string; victims: readonly Victim[]; edges?: string[]; now(): number },
@@ -40,7 +40,9 @@ async function strike(
   const slots = victims.reduce((sum, v) => sum + v.slots, 0);
   const before = await system.takeovers();
   round.fault(`${what}: ${slots} slots, ${topics.length} channels in use`, slots);
-  const gaps = await system.gaps(fault.now(), topics, edges);
+  const atMs = fault.now();
+  round.say(`struck at ${new Date(atMs).toISOString()}`);
+  const gaps = await system.gaps(atMs, topics, edges);
   round.gaps(gaps);
   const slow = gaps.filter((ms) => ms > FAILOVER_MS);
   round.expect(slow.length === 0, `${slow.length} channels had no acknowledgement for ${slow.join(', ')} ms`);

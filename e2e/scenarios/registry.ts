@@ -1,6 +1,15 @@
 /** Every scenario there is, in the order in which the long run takes them. */
+import { DRAINS } from './drains.ts';
 import { FAILOVERS } from './failover.ts';
+import { GATEWAYS } from './gateways.ts';
 import type { Scenario } from './scenario.ts';
+import { STATIC_STABILITY } from './static-stability.ts';
 import { STORE_FAULTS } from './store.ts';
 
-export const SCENARIOS: readonly Scenario[] = [...FAILOVERS, ...STORE_FAULTS];
+export const SCENARIOS: readonly Scenario[] = [
+  ...FAILOVERS,
+  ...STORE_FAULTS,
+  ...STATIC_STABILITY,
+  ...DRAINS,
+  ...GATEWAYS,
+];

@@ -29,6 +29,8 @@ export interface Victim {
 
 const WHOLE_MS = 180_000;
 const GAPS_MS = 30_000;
+/** Then nothing is left to move: a channel still has the owner that it had when a scenario looked. */
+const BALANCED = 1.01;
 const CONTROL_PLANE_PORT = 18080;
 
 export class System {
@@ -62,6 +64,13 @@ export class System {
       pods(this.status, 'controlplane'),
       pods(this.status, 'operator'),
     ]);
+  }
+
+  get controlPlanes(): readonly PodAddress[] {
+    return this.#controlPods;
+  }
+  async podNames(component: string): Promise<string[]> {
+    return (await pods(this.status, component)).map((p) => p.name);
   }
 
   ring(): Promise<RingFigures> {
@@ -102,19 +111,21 @@ export class System {
       ...(edges === undefined ? {} : { edges: [...edges] }),
     });
     return until(`${topics.length} topics acknowledged again`, GAPS_MS, async () => {
-      const { gapsMs } = this.load.figures;
-      return topics.every((t) => gapsMs[t] !== undefined) ? topics.map((t) => gapsMs[t]!) : undefined;
+      const { gapsMs, watchedAtMs } = this.load.figures;
+      return watchedAtMs === atMs && topics.every((t) => gapsMs[t] !== undefined)
+        ? topics.map((t) => gapsMs[t]!)
+        : undefined;
     });
   }
 
-  /** Every channel server serves, no slot is on its way or without owner, every client is connected. */
+  /** Every channel server serves its share, no slot is on its way or without owner, every client is connected. */
   async whole(): Promise<void> {
     const expected = this.#channelPods.length;
     await until('the system is whole again', WHOLE_MS, async () => {
       const ring = await this.ring();
       const serving = ring.members.filter((m) => m.state === 'serving' && m.slots > 0);
-      const still = ring.movesInFlight === 0 && ring.orphans === 0 && serving.length === expected;
-      return still && this.load.figures.connected === this.clients ? true : undefined;
+      const still = ring.movesInFlight === 0 && ring.orphans === 0 && ring.maxOverAverage < BALANCED;
+      return still && serving.length === expected && this.load.figures.connected === this.clients ? true : undefined;
     });
   }
 
@@ -147,8 +158,9 @@ export class System {
 
   /** Cuts all links of a zone: to the store, the API server and the other zones. */
   isolate(zone: string): number {
+    const atMs = Date.now();
     for (const end of this.#endsFor(zone)) setLoss(this.#layout, zone, end, 100);
-    return Date.now();
+    return atMs;
   }
   heal(zone: string): void {
     for (const end of this.#endsFor(zone)) setLoss(this.#layout, zone, end, 0);
@@ -181,7 +193,13 @@ export class System {
     );
   }
 
-  /** Control-plane replicas and operators that run. */
+  /** Every operator, the leader among them. Waits until there is one to kill. */
+  async killOperator(): Promise<void> {
+    await until('the operator runs', 30_000, async () => this.#operators.some((p) => this.#runs(p.name)) || undefined);
+    for (const { name } of this.#operators) if (this.#runs(name)) this.kill(name);
+  }
+
+  /** Control-plane replicas that are ready. */
   async controlPlanesUp(): Promise<number> {
     const answers = await Promise.all(
       this.#controlPods.map(({ ip }) =>

@@ -58,6 +58,8 @@ export interface RingFigures {
   movesInFlight: number;
   /** Slots without an owner. */
   orphans: number;
+  /** Slots of the member with most, over the mean. */
+  maxOverAverage: number;
   members: { pod: string; cell: string; zone: string; slots: number; state: string }[];
 }
 export const ringFigures = (replicas: readonly PodAddress[]): Promise<RingFigures> =>

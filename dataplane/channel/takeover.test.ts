@@ -1,0 +1,48 @@
+/** How soon a takeover is done, told by what it waits for and not by a clock. */
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { nextTable } from '../../cells/contract/ring-table.ts';
+import type { Store } from '../storage/store.ts';
+import { eventually, RING, World, withLog, withRing } from './world.test-support.ts';
+
+let world: World;
+afterEach(() => world.close());
+
+test('slots are served as their part of the claim is done: the first do not wait for the last', async () => {
+  const gate = Promise.withResolvers<void>();
+  let claims = 0;
+  const claim = async (store: Store, ...args: Parameters<Store['log']['claim']>) => {
+    if (claims++ > 0) await gate.promise;
+    return store.log.claim(...args);
+  };
+  world = new World();
+  await world.start(1, () => world.add({}, (store) => withLog(store, { claim: (...args) => claim(store, ...args) })));
+  await eventually('the first part is served', () => world.servers[0]!.slotCount > 0 || undefined);
+  assert.ok(world.servers[0]!.slotCount < 16_384);
+  gate.resolve();
+  await eventually('all are served', () => world.servers[0]!.slotCount === 16_384 || undefined);
+});
+
+test('a standby whose commit came second judges anew at once, not with its next poll', async () => {
+  let polls = 0;
+  const commits: number[] = [];
+  const wrap = (store: Store): Store =>
+    withRing(store, {
+      heartbeats: (ring) => {
+        polls++;
+        return store.ring.heartbeats(ring);
+      },
+      compareAndSetTable: async (table) => {
+        // Another standby of the same dead owner is a moment faster.
+        if (commits.push(polls) === 1)
+          await store.ring.compareAndSetTable(nextTable((await store.ring.readTable(RING))!));
+        return store.ring.compareAndSetTable(table);
+      },
+    });
+  world = new World();
+  await world.start(3, () => (world.servers.length === 1 ? world.add({}, wrap) : world.add()));
+  await eventually('the first owns all', () => world.servers[0]!.slotCount === 16_384 || undefined);
+  world.servers[0]!.abort();
+  await eventually('taken over', () => world.servers[1]!.slotCount === 16_384 || undefined);
+  assert.deepEqual(commits, [commits[0], commits[0]]);
+});
