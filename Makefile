@@ -36,10 +36,10 @@ sim: node ## 1,000 seeds of the simulation and every planted bug
 integration: setup ## Tests against the real API server, Envoy and MySQL
 	@$(NPM) test:integration
 
-e2e: setup ## A short run of the demo, and the Slack SDKs, on a cluster of its own
+e2e: setup ## A short run of the demo with the Slack SDKs, and three fault scenarios, on clusters of their own
 	@$(NPM) test:e2e
 
-soak: setup ## 50,000 seeds of the simulation and ten demos in a row (about two hours)
+soak: setup ## Many seeds of the simulation, each fault scenario 50 times, ten demos; the report goes to docs/soak.md (a day)
 	@$(NPM) soak
 
 build: node ## Bundle the roles into dist/
