@@ -5,6 +5,7 @@ import { GATEWAYS } from './gateways.ts';
 import type { Scenario } from './scenario.ts';
 import { STATIC_STABILITY } from './static-stability.ts';
 import { STORE_FAULTS } from './store.ts';
+import { UPGRADE } from './upgrade.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...FAILOVERS,
@@ -12,4 +13,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...STATIC_STABILITY,
   ...DRAINS,
   ...GATEWAYS,
+  UPGRADE,
 ];

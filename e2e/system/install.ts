@@ -24,6 +24,15 @@ export async function install(say: (line: string) => void): Promise<ClusterStatu
   await cluster(['up'], { live: true });
   const status = await clusterStatus();
   say('Installing Chatcells from charts/chatcells');
+  await helmUpgrade(status);
+  say('Applying examples/: three Cells, one ChannelRing, two Workspaces');
+  await kubectl(['apply', '-n', NAMESPACE, ...EXAMPLES.flatMap((f) => ['-f', join('examples', f)])], status);
+  await chatctl(['status', '--wait', '--timeout', '180s'], { live: true, env: { KUBECONFIG: status.kubeconfig } });
+  return clusterStatus();
+}
+
+/** Installs the chart or changes the installed one; with `tag`, to the image of another version. Resolves when operator and control plane are rolled out. */
+export async function helmUpgrade(status: ClusterStatus, tag?: string): Promise<void> {
   const addresses = status.nodes.map((n) => `${n.zone}=${n.address}:18000`);
   const edgeUrls = status.nodes.map((n) => ({ zone: n.zone, url: `http://${n.address}:8080` }));
   await run(
@@ -31,15 +40,12 @@ export async function install(say: (line: string) => void): Promise<ClusterStatu
     [
       ...['upgrade', '--install', 'chatcells', 'charts/chatcells', '--namespace', NAMESPACE, '--create-namespace'],
       ...['--values', 'examples/local-values.yaml', '--set-string', `store.url=${status.store}`],
+      ...(tag === undefined ? [] : ['--set-string', `image.tag=${tag}`]),
       ...['--set-json', `controlplane.addresses=${JSON.stringify(addresses)}`],
       ...['--set-json', `operator.edgeUrls=${JSON.stringify(edgeUrls)}`, '--wait', '--timeout', '120s'],
     ],
     { env: { KUBECONFIG: status.kubeconfig } },
   );
-  say('Applying examples/: three Cells, one ChannelRing, two Workspaces');
-  await kubectl(['apply', '-n', NAMESPACE, ...EXAMPLES.flatMap((f) => ['-f', join('examples', f)])], status);
-  await chatctl(['status', '--wait', '--timeout', '180s'], { live: true, env: { KUBECONFIG: status.kubeconfig } });
-  return clusterStatus();
 }
 
 export const kubectl = async (args: readonly string[], { kubeconfig }: ClusterStatus): Promise<string> =>
