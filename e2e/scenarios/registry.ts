@@ -1,4 +1,5 @@
 /** Every scenario there is, in the order in which the long run takes them. */
+import { DRAIN_CROWD } from './drain-crowd.ts';
 import { DRAINS } from './drains.ts';
 import { FAILOVERS } from './failover.ts';
 import { GATEWAYS } from './gateways.ts';
@@ -12,6 +13,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...STORE_FAULTS,
   ...STATIC_STABILITY,
   ...DRAINS,
+  ...DRAIN_CROWD,
   ...GATEWAYS,
   UPGRADE,
 ];

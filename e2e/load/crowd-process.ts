@@ -1,0 +1,57 @@
+/** Many read-only clients in processes of their own, some thousands in each: a process may hold 20,000 descriptors. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { setPriority } from 'node:os';
+import { join } from 'node:path';
+
+export interface CrowdPlan {
+  edges: string[];
+  /** Shared by the sockets in turn. */
+  tokens: string[];
+  sockets: number;
+}
+
+export interface CrowdFigures {
+  connected: number;
+  /** Sockets taken up where they ended, and sessions that had to be made anew. */
+  resumes: number;
+  reconnects: number;
+  connectFailures: number;
+  /** Told not to come back. */
+  stopped: number;
+}
+
+const SOCKETS_PER_PROCESS = 5_000;
+const NICE = 5;
+const NOTHING: CrowdFigures = { connected: 0, resumes: 0, reconnects: 0, connectFailures: 0, stopped: 0 };
+
+export class Crowd {
+  readonly #children: ChildProcess[] = [];
+  readonly #figures: CrowdFigures[] = [];
+  #failure: string | undefined;
+
+  constructor(plan: CrowdPlan) {
+    for (let left = plan.sockets, n = 0; left > 0; left -= SOCKETS_PER_PROCESS, n++) {
+      const child = fork(join(import.meta.dirname, 'crowd.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      if (child.pid !== undefined) setPriority(child.pid, NICE);
+      child.on('message', ({ figures, error }: { figures?: CrowdFigures; error?: string }) => {
+        if (figures !== undefined) this.#figures[n] = figures;
+        this.#failure ??= error;
+      });
+      child.send({ ...plan, sockets: Math.min(left, SOCKETS_PER_PROCESS) });
+      this.#children.push(child);
+    }
+  }
+
+  /** Throws when a client was refused for good. */
+  get figures(): CrowdFigures {
+    if (this.#failure !== undefined) throw new Error(this.#failure);
+    const sum = { ...NOTHING };
+    for (const one of this.#figures.filter((f) => f !== undefined))
+      for (const key of Object.keys(sum) as (keyof CrowdFigures)[]) sum[key] += one[key];
+    return sum;
+  }
+
+  end(): void {
+    for (const child of this.#children) child.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,81 @@
+/** The drain of a cell that holds many sockets, at the default pace and fast. */
+import { Crowd } from '../load/crowd-process.ts';
+import { chatctl, until } from '../system/command.ts';
+import { cellFigures } from '../system/figures.ts';
+import { kubectl, NAMESPACE } from '../system/install.ts';
+import type { Round } from './round.ts';
+import type { Scenario } from './scenario.ts';
+import type { System } from './system.ts';
+
+/** In the drained cell, all but the few that the weights give to the others. CHATCELLS_SOCKETS for a smaller machine. */
+const SOCKETS = Number(process.env.CHATCELLS_SOCKETS ?? 10_000);
+const CELL = 'cell-b';
+const CONNECT_MS = 300_000;
+const SETTLE_MS = 120_000;
+
+const setCell = (system: System, cell: string, weight: number): Promise<string> =>
+  kubectl(
+    [
+      ...['patch', 'cell', cell, '-n', NAMESPACE, '--type=merge', '-p'],
+      JSON.stringify({ spec: { capacity: { connections: 2 * SOCKETS }, traffic: { weight } } }),
+    ],
+    system.status,
+  );
+
+const socketsIn = async (system: System, cell: string): Promise<number> =>
+  (await cellFigures(system.controlPlanes)).find((c) => c.cell === cell)?.sockets ?? Number.NaN;
+
+const drain = (args: readonly string[], limitS: number) => async (system: System, round: Round) => {
+  const others = ['cell-a', 'cell-b', 'cell-c'].filter((c) => c !== CELL);
+  await setCell(system, CELL, 100);
+  for (const cell of others) await setCell(system, cell, 1);
+  const crowd = new Crowd({
+    edges: system.status.edges.map((e) => e.url),
+    tokens: system.tenants.flatMap((t) => t.clients).map((c) => c.token),
+    sockets: SOCKETS,
+  });
+  try {
+    const all = async () => crowd.figures.connected === SOCKETS || undefined;
+    await until(`${SOCKETS} sockets`, CONNECT_MS, all);
+    const held = await until(`most of them in ${CELL}`, SETTLE_MS, async () => {
+      const sockets = await socketsIn(system, CELL);
+      return sockets > 0.9 * SOCKETS ? sockets : undefined;
+    });
+    round.note('sockets', held);
+    const before = await system.takeovers();
+    round.fault(`chatctl drain ${CELL} ${args.join(' ')}: ${held} sockets`);
+    const began = performance.now();
+    await chatctl(['drain', CELL, ...args, '--wait', '--timeout', '10m', '--reason', 'scenario']);
+    const seconds = (performance.now() - began) / 1000;
+    round.note('drain_s', seconds);
+    round.say(`drained in ${seconds.toFixed(1)} s`);
+    round.expect(seconds <= limitS, `the drain took ${seconds.toFixed(1)} s, more than ${limitS} s`);
+    const left = await socketsIn(system, CELL);
+    round.expect(left === 0, `${left} sockets are left in ${CELL}`);
+    await until('every client is back', SETTLE_MS, all);
+    const { resumes, reconnects, stopped, connectFailures } = crowd.figures;
+    round.note('resumed', resumes);
+    round.note('connect_failures', connectFailures);
+    round.expect(stopped === 0, `${stopped} clients were told not to come back`);
+    round.expect(reconnects === 0, `${reconnects} clients could not resume and had to start anew`);
+    round.figures.takeovers += await system.takeoversSince(before);
+  } finally {
+    crowd.end();
+    await chatctl(['undrain', CELL, '--fast', '--step', '10', '--wait', '--timeout', '180s']);
+    for (const cell of [CELL, ...others]) await setCell(system, cell, 100);
+  }
+  await system.whole();
+};
+
+export const DRAIN_CROWD: readonly Scenario[] = [
+  {
+    name: 'drain-crowd-fast',
+    promise: `A cell with ${SOCKETS} sockets is drained with --fast: within 60 s, no request fails, nothing is lost.`,
+    run: drain(['--fast'], 60),
+  },
+  {
+    name: 'drain-crowd',
+    promise: `A cell with ${SOCKETS} sockets is drained at the default pace: within 5 min, no request fails, nothing is lost.`,
+    run: drain([], 300),
+  },
+];
