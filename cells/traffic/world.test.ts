@@ -47,3 +47,32 @@ test('pods: ready ones are healthy, deleted ones drain, others are left out', ()
     ],
   );
 });
+
+/** As the node controller leaves a Pod whose kubelet is silent. */
+const SILENT = [
+  { type: 'Ready', status: 'False' },
+  { type: 'ContainersReady', status: 'True' },
+];
+
+test('one node that is silent loses its endpoints; when most are, it is the API server, and all stay', () => {
+  const names = (silent: number) =>
+    edgeWorld(
+      [cell('cell-a')],
+      [1, 2, 3].map((n) => pod('cell-a', 'gateway', n, n <= silent ? { conditions: SILENT } : {})),
+    ).endpoints.map((e) => `${e.pod} ${e.health}`);
+  const all = [1, 2, 3].map((n) => `cell-a-gateway-${n} HEALTHY`);
+  assert.deepEqual(names(0), all);
+  assert.deepEqual(names(1), all.slice(1));
+  assert.deepEqual(names(2), all);
+  assert.deepEqual(names(3), all);
+});
+
+test('a Pod whose containers are not ready is left out, also while the nodes are silent', () => {
+  const notReady = ['Ready', 'ContainersReady'].map((type) => ({ type, status: 'False' }));
+  const pods = [1, 2, 3].map((n) => pod('cell-a', 'api', n, { conditions: n === 3 ? notReady : SILENT }));
+  const world = edgeWorld([cell('cell-a')], pods);
+  assert.deepEqual(
+    world.endpoints.map((e) => e.pod),
+    ['cell-a-api-1', 'cell-a-api-2'],
+  );
+});

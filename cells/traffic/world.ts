@@ -37,11 +37,17 @@ export interface PodLike {
 /** Port on which gateway and api Pods serve clients. */
 export const CLIENT_PORT = 8080;
 
+/**
+ * When over half of the Pods lose their nodes at once, it is the API server that was away, and with it every kubelet's
+ * reports: no endpoint is taken out then, or its return would leave the edges with none.
+ */
 export function edgeWorld(cells: Iterable<Cell>, pods: Iterable<PodLike>): EdgeWorld {
   const edgeCells = [...cells].map(edgeCell).sort((a, b) => compare(a.name, b.name));
   const known = new Set(edgeCells.map((c) => c.name));
-  const endpoints = [...pods]
-    .flatMap((pod) => endpointOf(pod) ?? [])
+  const serving = [...pods].filter(servesClients);
+  const nodesAway = serving.filter(isSilent).length * 2 > serving.length;
+  const endpoints = serving
+    .flatMap((pod) => endpointOf(pod, nodesAway) ?? [])
     .filter((e) => known.has(e.cell))
     .sort((a, b) => compare(a.cell, b.cell) || compare(a.role, b.role) || compare(a.pod, b.pod));
   return { cells: edgeCells, endpoints };
@@ -62,16 +68,30 @@ function edgeCell({ metadata, spec, status }: Cell): EdgeCell {
 export const weightInForce = (spec: Cell['spec'], status: Cell['status']): number =>
   status?.weight ?? spec.traffic?.weight ?? 100;
 
-function endpointOf({ metadata, status }: PodLike): Endpoint | undefined {
-  const role = metadata.labels?.[LABELS.component];
+const servesClients = ({ metadata: { labels }, status }: PodLike): boolean =>
+  (labels?.[LABELS.component] === 'gateway' || labels?.[LABELS.component] === 'api') &&
+  status?.phase !== 'Failed' &&
+  status?.phase !== 'Succeeded';
+
+const holds = ({ status }: PodLike, type: string): boolean =>
+  status?.conditions?.some((c) => c.type === type && c.status === 'True') ?? false;
+
+/**
+ * Not ready because its node has not been heard of: the node controller takes only the Ready condition away, the
+ * kubelet's last word on the containers stands.
+ */
+const isSilent = (pod: PodLike): boolean => !holds(pod, 'Ready') && holds(pod, 'ContainersReady');
+
+/** `nodesAway`: what silent Pods last were counts, as it did before. */
+function endpointOf(pod: PodLike, nodesAway: boolean): Endpoint | undefined {
+  const { metadata, status } = pod;
+  const role = metadata.labels?.[LABELS.component] as EndpointRole;
   const cell = metadata.labels?.[LABELS.cell];
   const ip = status?.podIP;
-  if ((role !== 'gateway' && role !== 'api') || !cell || !ip) return undefined;
-  if (status.phase === 'Failed' || status.phase === 'Succeeded') return undefined;
+  if (!cell || !ip) return undefined;
   const leaving = metadata.deletionTimestamp !== undefined;
-  const ready = status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
   // A leaving Pod is named as long as it exists, ready or not: dropping it would cut its open connections' host.
-  if (!ready && !leaving) return undefined;
+  if (!leaving && !holds(pod, 'Ready') && !(nodesAway && isSilent(pod))) return undefined;
   return { pod: metadata.name, cell, role, ip, health: leaving ? 'DRAINING' : 'HEALTHY' };
 }
 

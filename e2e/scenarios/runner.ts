@@ -27,6 +27,8 @@ export type Say = (line: string) => void;
 
 export class Runner {
   readonly #say: Say;
+  /** Of what is run: the checkout may move on meanwhile. */
+  readonly #commit = commit();
   #status: ClusterStatus | undefined;
   readonly #tenants = new Map<number, Tenant[]>();
 
@@ -110,7 +112,7 @@ export class Runner {
       return judge({
         scenario: scenario.name,
         began,
-        commit: commit(),
+        commit: this.#commit,
         requestsMayFail: scenario.requestsMayFail === true,
         rounds,
         load: {
