@@ -3,15 +3,15 @@
  * and brings what it holds in line with the table. The table says who should own a slot; only a claim in the store
  * makes it so.
  *
- * Commits of the table run in one chain (`#inTurn`). Claims have a chain of their own: a server that takes slots must
- * not wait until it has handed its own to somebody who may be waiting for it.
+ * Commits of the table run in one chain (`#inTurn`); claims in one of their own (claims.ts).
  */
 import { type Clock, type Random, sleep, type Timer } from '../../cells/contract/clock.ts';
 import { Liveness, type Verdict } from '../../cells/contract/liveness.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import type { Heartbeat, NodeLoad } from '../../cells/contract/ring-store.ts';
 import { memberIndex, NONE, type RingTable } from '../../cells/contract/ring-table.ts';
-import type { Fence, Store } from '../storage/store.ts';
+import type { Store } from '../storage/store.ts';
+import { Claims } from './claims.ts';
 import { evacuate, takeover } from './commits.ts';
 import type { ChannelMetrics } from './metrics.ts';
 import type { Slots } from './slots.ts';
@@ -40,8 +40,6 @@ export interface RingMemberOptions {
 /** Above this the server owns nothing: its ts would be far off everybody else's. */
 const MAX_SKEW_MS = 10_000;
 const SKEW_EVERY_TICKS = 20;
-/** Slots of one transaction of a claim. */
-const CLAIM_AT_ONCE = 256;
 /** More than a dead owner has standbys that commit at the same time; what is left is for the next poll. */
 const MAX_TAKEOVER_TRIES = 8;
 
@@ -61,11 +59,12 @@ export class RingMember {
   /** Polls in a row in which a member of the table had no heartbeat row at all. */
   readonly #rowless = new Map<string, number>();
   #chain: Promise<unknown> = Promise.resolve();
-  #claims: Promise<unknown> = Promise.resolve();
+  readonly #claims: Claims;
   #answered = false;
 
   constructor(options: RingMemberOptions) {
     this.#o = options;
+    this.#claims = new Claims(options);
     this.#liveness = new Liveness({ heartbeatMs: options.heartbeatMs, missed: options.missed });
   }
 
@@ -243,44 +242,7 @@ export class RingMember {
   }
 
   #claimMissing(): Promise<void> {
-    const next = this.#claims.then(() => this.#claim());
-    this.#claims = next.catch(() => {});
-    return next;
-  }
-
-  async #claim(): Promise<void> {
-    const { slots, row, control, log, clock } = this.#o;
-    const table = control.table;
-    if (table === undefined || this.#skewed || this.#closed) return;
-    const self = memberIndex(table, this.#me);
-    if (self === NONE) return;
-    const fences: Fence[] = [];
-    for (let slot = 0; slot < table.owner.length; slot++)
-      if (table.owner[slot] === self && slots.epoch(slot) === undefined)
-        fences.push({ ring: row.ring, slot, epoch: table.slotEpoch[slot]! });
-    const began = clock.monotonicMs();
-    // Served part by part: the first slots of a dead owner do not wait for the claim of its last.
-    let count = 0;
-    for (let at = 0; at < fences.length && !this.#closed; at += CLAIM_AT_ONCE)
-      count += await this.#claimSome(fences.slice(at, at + CLAIM_AT_ONCE));
-    if (count > 0) log.info({ slots: count, ms: Math.round(clock.monotonicMs() - began) }, 'claimed slots');
-  }
-
-  /** Resolves with the number of slots that are served from now on. */
-  async #claimSome(fences: readonly Fence[]): Promise<number> {
-    const { slots, store, control, log } = this.#o;
-    const held = await store.log.claim(this.#me, fences);
-    const table = control.table!;
-    const mine = memberIndex(table, this.#me);
-    // The table may have moved on while the claim was under way.
-    const claimed = fences.filter(
-      (f) => held.has(f.slot) && table.owner[f.slot] === mine && table.slotEpoch[f.slot] === f.epoch,
-    );
-    for (const { slot, epoch } of claimed) slots.claimed(slot, epoch);
-    if (claimed.length > 0) this.#o.claimed(claimed);
-    if (held.size < fences.length)
-      log.warn({ refused: fences.length - held.size }, 'slots have a newer claim: reading the table again');
-    return claimed.length;
+    return this.#claims.claimMissing(() => !this.#skewed && !this.#closed);
   }
 
   /** The standbys of one dead owner commit at the same time, each its own slots: who comes second judges anew at once. */

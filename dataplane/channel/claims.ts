@@ -1,0 +1,80 @@
+/**
+ * Claims in the store the slots that the table gives to this server. One claim at a time, in a chain of its own: a
+ * server that takes slots must not wait until it has handed its own to somebody who may be waiting for it.
+ */
+import type { Clock } from '../../cells/contract/clock.ts';
+import type { Logger } from '../../cells/contract/process/log.ts';
+import { memberIndex, NONE } from '../../cells/contract/ring-table.ts';
+import type { Fence, Store } from '../storage/store.ts';
+import type { Slots } from './slots.ts';
+import type { TableControl } from './table-control.ts';
+
+export interface ClaimsOptions {
+  store: Store;
+  row: { incarnation: string; ring: string };
+  clock: Clock;
+  log: Logger;
+  control: TableControl;
+  slots: Slots;
+  /** The slots have just been claimed and are served from now on. */
+  claimed(slots: readonly { slot: number; epoch: number }[]): void;
+}
+
+/** Slots of one transaction. */
+const AT_ONCE = 256;
+
+export class Claims {
+  readonly #o: ClaimsOptions;
+  #chain: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ClaimsOptions) {
+    this.#o = options;
+  }
+
+  /** Resolves when all that the table gives and is not held has been claimed. Nothing more is, once `may` says no. */
+  claimMissing(may: () => boolean): Promise<void> {
+    const next = this.#chain.then(() => this.#claim(may));
+    this.#chain = next.catch(() => {});
+    return next;
+  }
+
+  /** Served part by part: the first slots of a dead owner do not wait for the claim of its last. */
+  async #claim(may: () => boolean): Promise<void> {
+    const { clock, log } = this.#o;
+    const began = clock.monotonicMs();
+    const fences = this.#missing();
+    let count = 0;
+    for (let at = 0; at < fences.length && may(); at += AT_ONCE)
+      count += await this.#claimSome(fences.slice(at, at + AT_ONCE));
+    if (count > 0) log.info({ slots: count, ms: Math.round(clock.monotonicMs() - began) }, 'claimed slots');
+  }
+
+  #missing(): Fence[] {
+    const { row, control, slots } = this.#o;
+    const { table } = control;
+    const self = table === undefined ? NONE : memberIndex(table, row.incarnation);
+    if (table === undefined || self === NONE) return [];
+    const fences: Fence[] = [];
+    for (let slot = 0; slot < table.owner.length; slot++)
+      if (table.owner[slot] === self && slots.epoch(slot) === undefined)
+        fences.push({ ring: row.ring, slot, epoch: table.slotEpoch[slot]! });
+    return fences;
+  }
+
+  /** Resolves with the number of slots that are served from now on. */
+  async #claimSome(fences: readonly Fence[]): Promise<number> {
+    const { store, row, control, slots, log } = this.#o;
+    const held = await store.log.claim(row.incarnation, fences);
+    const table = control.table!;
+    const mine = memberIndex(table, row.incarnation);
+    // The table may have moved on while the claim was under way.
+    const claimed = fences.filter(
+      (f) => held.has(f.slot) && table.owner[f.slot] === mine && table.slotEpoch[f.slot] === f.epoch,
+    );
+    for (const { slot, epoch } of claimed) slots.claimed(slot, epoch);
+    if (claimed.length > 0) this.#o.claimed(claimed);
+    if (held.size < fences.length)
+      log.warn({ refused: fences.length - held.size }, 'slots have a newer claim: reading the table again');
+    return claimed.length;
+  }
+}
