@@ -7,6 +7,7 @@
 import type { Clock } from '../cells/contract/clock.ts';
 import { type Pod, podReady } from '../cells/contract/kube/objects.ts';
 import type { Logger } from '../cells/contract/process/log.ts';
+import type { HealthReport } from '../cells/health/report.ts';
 import { LABELS } from '../crds/index.ts';
 
 export interface CellFigures {
@@ -33,6 +34,8 @@ export interface LiveFigures {
   cell(name: string): Promise<CellFigures | undefined>;
   cells(): Promise<readonly CellFigures[] | undefined>;
   ring(namespace: string, name: string): Promise<RingFigures | undefined>;
+  /** What the zones saw of one another in the last two minutes; undefined when no control plane answered. */
+  health(): Promise<HealthReport | undefined>;
 }
 
 const ADMIN_PORT = 18_080;
@@ -66,6 +69,10 @@ export class ControlplaneFigures implements LiveFigures {
 
   ring(namespace: string, name: string): Promise<RingFigures | undefined> {
     return this.#ask(`/debug/v1/rings/${namespace}/${name}`, isRingFigures);
+  }
+
+  health(): Promise<HealthReport | undefined> {
+    return this.#ask('/debug/v1/health', isHealthReport);
   }
 
   async #ask<R>(path: string, check: (value: unknown) => value is R): Promise<R | undefined> {
@@ -104,4 +111,20 @@ const isCellFigures = (value: unknown): value is CellFigures[] =>
 const isRingFigures = (value: unknown): value is RingFigures => {
   const { epoch, members } = (value ?? {}) as Partial<RingFigures>;
   return isNumber(epoch) && Array.isArray(members);
+};
+
+const hasBuckets = (value: { buckets?: unknown } | null): boolean =>
+  Array.isArray(value?.buckets) &&
+  value.buckets.every((b: { requests?: unknown; errors?: unknown }) => isNumber(b?.requests) && isNumber(b.errors));
+
+const isHealthReport = (value: unknown): value is HealthReport => {
+  const { observers, missingReplicas, pairs, targets } = (value ?? {}) as Partial<HealthReport>;
+  return (
+    Array.isArray(observers) &&
+    isNumber(missingReplicas) &&
+    Array.isArray(pairs) &&
+    pairs.every(hasBuckets) &&
+    Array.isArray(targets) &&
+    targets.every(hasBuckets)
+  );
 };

@@ -2,6 +2,7 @@
 import { Registry } from 'prom-client';
 import { connectControl } from '../../cells/contract/ads/index.ts';
 import { sleep } from '../../cells/contract/clock.ts';
+import { LoadCounters, LoadReporter } from '../../cells/contract/lrs/index.ts';
 import { startAdminServer } from '../../cells/contract/process/admin-server.ts';
 import { type Config, duration, json, type Settings } from '../../cells/contract/process/config.ts';
 import type { RunningRole } from '../../cells/contract/process/lifecycle.ts';
@@ -118,9 +119,16 @@ async function createServices(
     log,
   });
   started.defer(() => control.close());
+  const loads = new LoadCounters();
+  const reporter = new LoadReporter({
+    addresses: config.xdsAddresses,
+    node: { id: incarnation, role: 'api', cell: config.cell, zone: config.zone },
+    ...{ counters: loads, clock, random, log },
+  });
+  started.defer(() => reporter.close());
   const transport = new TcpTransport({ localAddress: config.podIp });
   const hello = { ...place, role: 'api' as const, incarnation };
-  const owners = createOwnerClient({ control, transport, clock, random, log, hello });
+  const owners = createOwnerClient({ control, transport, clock, random, log, hello, loads });
   started.defer(() => owners.close());
   const ids = new IdMinter({ leases: store.leases, holder: incarnation, clock, log });
   started.defer(() => ids.close());

@@ -13,7 +13,7 @@ export interface Subscriber {
 }
 
 export function fanOut(subscribers: ReadonlySet<Subscriber>, frame: Uint8Array, metrics: ChannelMetrics): void {
-  for (const { session } of subscribers) session.send(frame);
+  for (const { session } of subscribers) session.sendEvent(frame);
   metrics.framesSent.inc(subscribers.size);
 }
 

@@ -5,6 +5,7 @@ import { isRefusal } from '../links/topic-queue.ts';
 import { encodeFrame, type Header, KIND } from '../protocol/frames.ts';
 import type { Hello, Response } from '../protocol/operations.ts';
 import type { Link } from '../protocol/transport.ts';
+import type { FanOutLoad } from './fan-out-load.ts';
 
 /** More refusals than this are forgotten, oldest first: their queues have long moved on. */
 const MAX_REFUSED = 10_000;
@@ -13,6 +14,8 @@ export class LinkSession {
   hello: Hello | undefined;
   lastHeardMs: number;
   closed = false;
+  /** Of a gateway that tells what has arrived. */
+  load: FanOutLoad | undefined;
   /** What this link is subscribed to, or is catching up with. */
   readonly subscriptions = new Map<TopicId, { cancel(): void }>();
   readonly #link: Link;
@@ -41,6 +44,12 @@ export class LinkSession {
       return;
     }
     this.#link.send(frame);
+  }
+
+  sendEvent(frame: Uint8Array): void {
+    if (this.closed) return;
+    this.load?.sent();
+    this.send(frame);
   }
 
   bufferedBytes(): number {
@@ -72,6 +81,7 @@ export class LinkSession {
   }
 
   close(): void {
+    if (!this.closed) this.load?.end();
     this.closed = true;
     for (const topic of [...this.subscriptions.keys()]) this.unsubscribe(topic);
     this.#link.close();

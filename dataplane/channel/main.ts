@@ -1,6 +1,7 @@
 /** The channel role: owns slots. Reads the slot table from the store itself, so it needs no control plane to run. */
+import { LoadCounters, LoadReporter } from '../../cells/contract/lrs/index.ts';
 import { startAdminServer } from '../../cells/contract/process/admin-server.ts';
-import { type Config, integer, type Settings, text } from '../../cells/contract/process/config.ts';
+import { type Config, integer, list, type Settings, text } from '../../cells/contract/process/config.ts';
 import type { RunningRole } from '../../cells/contract/process/lifecycle.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import { systemClock as clock, systemRandom as random } from '../../cells/contract/system-clock.ts';
@@ -15,6 +16,11 @@ const port = { min: 0, max: 65_535 };
 export const settings = {
   ...podSettings,
   ring: text('RING', 'Namespace and name of the ChannelRing: chatcells/main.'),
+  xdsAddresses: list(
+    'XDS_ADDRESSES',
+    "host:port of the control plane's replicas, the own zone's first: load reports go there, nothing comes from there.",
+    '',
+  ),
   linkPort: integer('LINK_PORT', 'Port of the links.', port, '7000'),
   heartbeatMs: integer('HEARTBEAT_MS', 'Interval of the heartbeat, in milliseconds.', { min: 10, max: 60_000 }, '500'),
   missed: integer('HEARTBEATS_MISSED', 'Heartbeats missed before a member counts as dead.', { min: 2, max: 100 }, '4'),
@@ -45,12 +51,21 @@ export async function run(config: Config<typeof settings>, log: Logger): Promise
   const store = await openStore(config.storeUrl);
   started.defer(() => store.close());
   const { podName: pod, cell, zone, ring, weight } = config;
+  const incarnation = `${config.podUid}/${random.hex(4)}`;
+  const loads = new LoadCounters();
+  if (config.xdsAddresses.length > 0) {
+    const node = { id: incarnation, role: 'channel', cell, zone };
+    const reporter = new LoadReporter({
+      addresses: config.xdsAddresses,
+      ...{ node, counters: loads, clock, random, log },
+    });
+    started.defer(() => reporter.close());
+  }
   server = await ChannelServer.start({
-    ...{ store, clock, random, log, metrics },
+    ...{ store, clock, random, log, metrics, loads },
     transport: new TcpTransport({ localAddress: config.podIp }),
     row: {
-      incarnation: `${config.podUid}/${random.hex(4)}`,
-      ...{ pod, cell, zone, ring, weight },
+      ...{ incarnation, pod, cell, zone, ring, weight },
       address: `${config.podIp}:${config.linkPort}`,
     },
     heartbeatMs: config.heartbeatMs,

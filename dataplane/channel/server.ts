@@ -9,11 +9,12 @@
 import type { Clock, Random, Timer } from '../../cells/contract/clock.ts';
 import { ChatError } from '../../cells/contract/errors.ts';
 import { numberOf, type TopicId } from '../../cells/contract/ids.ts';
+import type { LoadCounters } from '../../cells/contract/lrs/index.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import type { Heartbeat } from '../../cells/contract/ring-store.ts';
 import { slotOf } from '../../cells/contract/slot.ts';
 import { LinkedOwnerClient } from '../links/owner-client.ts';
-import { bodyOf, decodeHeader, encodeFrame, type Header, KIND } from '../protocol/frames.ts';
+import { bodyOf, decodeHeader, encodeFrame, FLAG, type Header, KIND } from '../protocol/frames.ts';
 import type { Hello, Operations, Request, Response } from '../protocol/operations.ts';
 import type { Link, LinkTransport } from '../protocol/transport.ts';
 import type { Store } from '../storage/store.ts';
@@ -21,6 +22,7 @@ import { Batcher } from './batcher.ts';
 import { type DurableOperation, failure, isDurable } from './decide.ts';
 import { Delivery } from './delivery.ts';
 import { fanOutTyping } from './fan-out.ts';
+import { FanOutLoad, TICK_MS } from './fan-out-load.ts';
 import { Handoff } from './handoff.ts';
 import { LinkSession } from './link-session.ts';
 import type { ChannelMetrics } from './metrics.ts';
@@ -48,6 +50,8 @@ export interface ChannelServerOptions {
   row: Pick<Heartbeat, 'incarnation' | 'pod' | 'cell' | 'zone' | 'ring' | 'address' | 'weight'>;
   heartbeatMs: number;
   missed: number;
+  /** Counts the calls to other owners and the events to gateways, for the load reports. */
+  loads?: LoadCounters;
   /** Bytes queued to one link at which it is cut. Default 16 MiB. */
   maxLinkQueueBytes?: number;
   /** Test-only; see plants.ts. */
@@ -73,6 +77,7 @@ export class ChannelServer {
   readonly #member: RingMember;
   readonly #hello: Hello;
   readonly #sweeper: Timer;
+  readonly #ticker: Timer;
   #listener: { address: string; close(): Promise<void> } | undefined;
   #closing: Promise<void> | undefined;
 
@@ -95,7 +100,10 @@ export class ChannelServer {
     const { incarnation, pod, zone, cell, ring } = row;
     this.#hello = { role: 'channel', incarnation, zone, cell, pod };
     this.#topics = new Topics(store, clock, random);
-    this.#peers = new LinkedOwnerClient({ control: this.#control, transport, clock, random, log, hello: this.#hello });
+    this.#peers = new LinkedOwnerClient({
+      ...{ control: this.#control, transport, clock, random, log, hello: this.#hello },
+      ...(options.loads && { loads: options.loads }),
+    });
     this.#projector = new Projector({ store, ring, owners: this.#peers, clock, random, log, metrics });
     this.#delivery = new Delivery({ projector: this.#projector, clock, metrics, plants: this.#plants });
     this.#batcher = new Batcher({
@@ -117,6 +125,9 @@ export class ChannelServer {
       handOff: (table) => handoff.run(table),
     });
     this.#sweeper = clock.every(SWEEP_MS, () => this.#sweep());
+    this.#ticker = clock.every(TICK_MS, () => {
+      for (const session of this.#sessions) session.load?.tick();
+    });
   }
 
   get address(): string {
@@ -166,6 +177,7 @@ export class ChannelServer {
 
   #stop(): void {
     this.#sweeper.cancel();
+    this.#ticker.cancel();
     this.#batcher.close();
     this.#projector.close();
     this.#topics.close();
@@ -210,10 +222,12 @@ export class ChannelServer {
     switch (header.kind) {
       case KIND.hello:
         session.hello = JSON.parse(bodyOf(frame).toString()) as Hello;
+        session.load = this.#loadOf(session.hello, session.peer);
         session.send(encodeFrame({ kind: KIND.hello }, JSON.stringify(this.#hello)));
         this.#tellOwned([session], this.#slots.claims());
         return;
       case KIND.ping:
+        if ((header.flags & FLAG.tellsArrived) !== 0) session.load?.arrived(header.seq, header.requestId / 1_000);
         session.send(encodeFrame({ kind: KIND.pong }));
         return;
       case KIND.unsubscribe:
@@ -225,6 +239,11 @@ export class ChannelServer {
       default:
         return; // a kind of a later version: the sender finds out by the missing answer
     }
+  }
+
+  #loadOf({ role, cell, zone }: Hello, address: string): FanOutLoad | undefined {
+    if (role !== 'gateway' || !this.#o.loads) return undefined;
+    return new FanOutLoad(this.#o.loads.peer({ role, address, cell, zone }));
   }
 
   #request(session: LinkSession, header: Header, request: Request): void {

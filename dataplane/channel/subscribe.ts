@@ -79,7 +79,7 @@ async function catchUp(
     const recent = topic.recent.after(last);
     if (recent !== undefined && recent.length > 0) {
       for (const { frame, seq } of recent) {
-        subscriber.session.send(frame);
+        subscriber.session.sendEvent(frame);
         last = seq;
       }
       continue;
@@ -87,7 +87,7 @@ async function catchUp(
     const page = await readCommitted(topic, last, store);
     if (page.length === 0) throw new ChatError('store_unavailable');
     for (const event of page) {
-      subscriber.session.send(frameOf(topic, event, plants));
+      subscriber.session.sendEvent(frameOf(topic, event, plants));
       last = event.seq;
     }
   }
@@ -116,7 +116,7 @@ async function sendUpToTheEnd(
     return member !== undefined && !member.joined && users.has(member.user);
   });
   if (topic.dropped) return;
-  for (const event of events.slice(0, end + 1)) session.send(frameOf(topic, event, plants));
+  for (const event of events.slice(0, end + 1)) session.sendEvent(frameOf(topic, event, plants));
 }
 
 /** Never beyond the head: what is stored behind it is fanned out when its commit is known, or is another owner's. */

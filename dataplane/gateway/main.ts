@@ -2,6 +2,7 @@
 import { Registry } from 'prom-client';
 import { connectControl } from '../../cells/contract/ads/index.ts';
 import { sleep } from '../../cells/contract/clock.ts';
+import { LoadCounters, LoadReporter } from '../../cells/contract/lrs/index.ts';
 import { startAdminServer } from '../../cells/contract/process/admin-server.ts';
 import { type Config, duration, list, type Settings } from '../../cells/contract/process/config.ts';
 import type { RunningRole } from '../../cells/contract/process/lifecycle.ts';
@@ -64,6 +65,13 @@ export async function run(config: Config<typeof settings>, log: Logger): Promise
   started.defer(() => control.close());
   await control.ready;
 
+  const loads = new LoadCounters();
+  const reporter = new LoadReporter({
+    addresses: config.xdsAddresses,
+    node: { id: incarnation, role: 'gateway', cell, zone },
+    ...{ counters: loads, clock, random, log },
+  });
+  started.defer(() => reporter.close());
   const transport = new TcpTransport({ localAddress: config.podIp });
   const gateway = new Gateway({
     control,
@@ -78,6 +86,7 @@ export async function run(config: Config<typeof settings>, log: Logger): Promise
         log,
         hello: { role: 'gateway', incarnation, zone, cell, pod },
         listener,
+        loads,
       }),
     clock,
     random,

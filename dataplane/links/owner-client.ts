@@ -3,6 +3,7 @@ import type { Clock, Random } from '../../cells/contract/clock.ts';
 import type { ControlSource, RouteMember } from '../../cells/contract/control.ts';
 import { ChatError } from '../../cells/contract/errors.ts';
 import { numberOf, type TopicId } from '../../cells/contract/ids.ts';
+import type { LoadCounters } from '../../cells/contract/lrs/index.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import { slotOf } from '../../cells/contract/slot.ts';
 import { bodyOf, type Header, KIND } from '../protocol/frames.ts';
@@ -10,10 +11,10 @@ import type { Hello, Operation, Operations, Owned, Request, Response } from '../
 import type { Call, OwnerClient, TopicListener } from '../protocol/owner-client.ts';
 import type { LinkTransport } from '../protocol/transport.ts';
 import { LinkPool } from './link-pool.ts';
-import { type PeerLink, UNORDERED } from './peer-link.ts';
+import { UNORDERED } from './peer-link.ts';
 import { RouteBook } from './route-book.ts';
 import { Subscriptions } from './subscriptions.ts';
-import { type Routing, TopicQueue } from './topic-queue.ts';
+import { type Picked, type Routing, TopicQueue } from './topic-queue.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -24,6 +25,7 @@ export interface OwnerClientOptions {
   random: Random;
   log: Logger;
   hello: Hello;
+  loads?: LoadCounters;
   /** Gets the events of all subscriptions. A process that subscribes to nothing leaves it out. */
   listener?: TopicListener;
 }
@@ -77,6 +79,7 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
         body,
         trace: call.trace,
         timeoutMs: call.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+        workspace: call.actor.workspace,
         resolve: (result) => resolve(result as Operations[O]['result']),
         reject,
       });
@@ -94,7 +97,8 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
 
   /** One request to the server at `address`, once: rejects with `link_lost` when there is no link or no answer. */
   request<O extends Operation>(address: string, request: Request<O>): Promise<Operations[O]['result']> {
-    const peer = this.#pool.get(address);
+    const member = this.#control.members(request.ring).find((m) => m.address === address);
+    const peer = this.#pool.get(member ?? { address, cell: '', zone: '' });
     if (peer === undefined || !peer.up) return Promise.reject(new ChatError('link_lost', { address }));
     const header = { topic: undefined, slot: 0, epoch: 0, attempt: UNORDERED, trace: undefined };
     return new Promise((resolve, reject) => {
@@ -117,19 +121,19 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
     return Promise.resolve();
   }
 
-  pick(ring: string, slot: number): { peer: PeerLink | undefined; epoch: number } {
+  pick(ring: string, slot: number): Picked {
     const route = this.#book.route(ring, slot);
     const epoch = route?.epoch ?? 0;
-    for (const member of [route?.owner, route?.standby]) {
-      const peer = member && this.#pool.get(member.address);
-      if (peer?.up) return { peer, epoch };
-    }
+    const owner = route?.owner && this.#pool.get(route.owner);
+    if (owner?.up) return { peer: owner, owner, epoch };
+    const standby = route?.standby && this.#pool.get(route.standby);
+    if (standby?.up) return { peer: standby, owner, epoch };
     // Neither answers: anyone who reads the table knows whether there is a new owner.
     for (const member of this.#control.members(ring)) {
-      const peer = this.#pool.get(member.address);
-      if (peer?.up) return { peer, epoch };
+      const peer = this.#pool.get(member);
+      if (peer?.up) return { peer, owner, epoch };
     }
-    return { peer: undefined, epoch };
+    return { peer: undefined, owner, epoch };
   }
 
   moved(response: Response): boolean {
@@ -170,7 +174,7 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
   #learn(ring: string, slots: readonly number[], owner: RouteMember, epoch: number): boolean {
     const news = this.#book.learn(ring, slots, owner, epoch);
     if (news.length === 0) return false;
-    this.#pool.get(owner.address);
+    this.#pool.get(owner);
     this.#rerouteSlots(ring, news);
     return true;
   }
@@ -201,12 +205,11 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
   /** A link to every member of the rings in use, and to owners that are no member yet as far as the control plane knows. */
   #refreshLinks(): void {
     if (this.#closed) return;
-    const wanted = new Set<string>();
-    for (const ring of this.#rings) {
-      for (const member of this.#control.members(ring)) wanted.add(member.address);
-      for (const address of this.#book.learnedAddresses(ring)) wanted.add(address);
-    }
+    const wanted = new Map<string, RouteMember>();
+    for (const ring of this.#rings)
+      for (const member of [...this.#book.learnedOwners(ring), ...this.#control.members(ring)])
+        wanted.set(member.address, member);
     this.#pool.retain(wanted);
-    for (const address of wanted) this.#pool.get(address);
+    for (const member of wanted.values()) this.#pool.get(member);
   }
 }

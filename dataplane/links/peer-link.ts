@@ -4,9 +4,11 @@
  * stopped process too.
  */
 import type { Clock, Random, Timer } from '../../cells/contract/clock.ts';
+import type { RouteMember } from '../../cells/contract/control.ts';
 import type { TopicId } from '../../cells/contract/ids.ts';
+import type { LoadCounters, PeerLoad } from '../../cells/contract/lrs/index.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
-import { bodyOf, decodeHeader, encodeFrame, type Header, KIND, type Trace } from '../protocol/frames.ts';
+import { bodyOf, decodeHeader, encodeFrame, FLAG, type Header, KIND, type Trace } from '../protocol/frames.ts';
 import type { Hello, Response } from '../protocol/operations.ts';
 import type { Link, LinkTransport } from '../protocol/transport.ts';
 import { backoffMs } from './backoff.ts';
@@ -30,6 +32,8 @@ export interface LinkEnvironment {
   random: Random;
   log: Logger;
   hello: Hello;
+  /** Counts what becomes of the calls to each peer, for the load reports. */
+  loads?: LoadCounters;
 }
 
 /** The attempt of a request outside the topic's queue: it neither waits for the others nor holds them up. */
@@ -50,6 +54,7 @@ export type Answer = Response | undefined;
 
 export class PeerLink {
   readonly address: string;
+  readonly load: PeerLoad | undefined;
   readonly #env: LinkEnvironment;
   readonly #events: PeerEvents;
   readonly #pending = new Map<number, (answer: Answer, header: Header | undefined) => void>();
@@ -61,9 +66,19 @@ export class PeerLink {
   #lastHeard = 0;
   #lastTick = 0;
   #timer: Timer | undefined;
+  /** Event frames received on this link: told to the owner with each ping, so that it knows what has arrived. */
+  #eventsReceived = 0;
+  #pingedAt = 0;
+  /** Of the last ping that was answered, in ms; 0 while there is none. */
+  #roundTripMs = 0;
 
-  constructor(address: string, env: LinkEnvironment, events: PeerEvents) {
+  constructor(
+    { address, cell, zone }: Pick<RouteMember, 'address' | 'cell' | 'zone'>,
+    env: LinkEnvironment,
+    events: PeerEvents,
+  ) {
     this.address = address;
+    this.load = env.loads?.peer({ role: 'channel', address, cell, zone });
     this.#env = env;
     this.#events = events;
     this.#dial();
@@ -119,6 +134,7 @@ export class PeerLink {
   #connected(link: Link): void {
     this.#link = link;
     this.#lastHeard = this.#lastTick = this.#env.clock.monotonicMs();
+    this.#eventsReceived = this.#pingedAt = this.#roundTripMs = 0;
     link.handle({
       frame: (frame) => {
         if (this.#link === link) this.#received(frame);
@@ -141,7 +157,22 @@ export class PeerLink {
       this.#lost('silent');
       return;
     }
-    this.#link?.send(encodeFrame({ kind: KIND.ping }));
+    this.#ping(now);
+  }
+
+  #ping(now: number): void {
+    const measured = this.#pingedAt === 0;
+    // While an answer is outstanding the round trip is at least as long as the wait.
+    const roundTripMs = measured ? this.#roundTripMs : Math.max(this.#roundTripMs, now - this.#pingedAt);
+    if (measured) this.#pingedAt = now;
+    this.#link?.send(
+      encodeFrame({
+        kind: KIND.ping,
+        flags: FLAG.tellsArrived,
+        seq: this.#eventsReceived,
+        requestId: Math.min(0xffff_ffff, Math.round(roundTripMs * 1_000)),
+      }),
+    );
   }
 
   #received(frame: Uint8Array): void {
@@ -162,8 +193,11 @@ export class PeerLink {
         this.#answered(header, frame);
         return;
       case KIND.pong:
+        if (this.#pingedAt > 0) this.#roundTripMs = this.#lastHeard - this.#pingedAt;
+        this.#pingedAt = 0;
         return;
       default:
+        if (header.kind === KIND.event) this.#eventsReceived++;
         this.#events.frame(this, header, frame);
     }
   }

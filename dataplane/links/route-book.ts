@@ -54,8 +54,8 @@ export class RouteBook {
     }
   }
 
-  /** Addresses of owners that only channel servers told of. */
-  learnedAddresses(ring: string): string[] {
-    return [...(this.#learned.get(ring)?.values() ?? [])].flatMap((l) => (l.owner ? [l.owner.address] : []));
+  /** Owners that only channel servers told of. */
+  learnedOwners(ring: string): RouteMember[] {
+    return [...(this.#learned.get(ring)?.values() ?? [])].flatMap((l) => l.owner ?? []);
   }
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Clock, Timer } from '../../cells/contract/clock.ts';
-import { topicId } from '../../cells/contract/ids.ts';
+import { topicId, workspaceId } from '../../cells/contract/ids.ts';
 import { LinkSession } from '../channel/link-session.ts';
 import { bodyOf, decodeHeader, type Header, KIND } from '../protocol/frames.ts';
 import type { Response } from '../protocol/operations.ts';
@@ -120,14 +120,15 @@ function drive(script: readonly number[], calls: number, ordered = true): { take
   const routing: Routing = {
     clock,
     random: { next: () => 0.5, hex: () => '' },
-    pick: () => ({ peer: owner.peer, epoch: 1 }),
+    pick: () => ({ peer: owner.peer, owner: owner.peer, epoch: 1 }),
     moved: () => false,
     nextAttempt: () => ++attempts,
   };
   let resolved = 0;
   const queue = new TopicQueue({ ring: 'r', topic: TOPIC, slot: 1 }, routing, () => {});
   for (let i = 0; i < calls; i++) {
-    const call = { op: 'post' as const, trace: undefined, timeoutMs: 1e9, reject: assert.fail };
+    const workspace = workspaceId(1n);
+    const call = { op: 'post' as const, trace: undefined, timeoutMs: 1e9, workspace, reject: assert.fail };
     queue.push({ ...call, body: Buffer.from(`m${i}`), resolve: () => void resolved++ });
     if (i % 3 === 0) owner.turn();
   }

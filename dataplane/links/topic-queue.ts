@@ -8,7 +8,7 @@
  */
 import type { Clock, Random, Timer } from '../../cells/contract/clock.ts';
 import { ChatError, type ERRORS } from '../../cells/contract/errors.ts';
-import type { TopicId } from '../../cells/contract/ids.ts';
+import type { TopicId, WorkspaceId } from '../../cells/contract/ids.ts';
 import type { Trace } from '../protocol/frames.ts';
 import type { Operation, Response } from '../protocol/operations.ts';
 import { backoffMs } from './backoff.ts';
@@ -20,8 +20,16 @@ export interface QueuedCall {
   body: Uint8Array;
   trace: Trace | undefined;
   timeoutMs: number;
+  workspace: WorkspaceId;
   resolve(result: unknown): void;
   reject(error: ChatError): void;
+}
+
+export interface Picked {
+  peer: PeerLink | undefined;
+  /** The owner's link, up or not: whom to blame when it is late. */
+  owner: PeerLink | undefined;
+  epoch: number;
 }
 
 /** What the queues and subscriptions of a client share. */
@@ -29,7 +37,7 @@ export interface Routing {
   readonly clock: Clock;
   readonly random: Random;
   /** A link that is up: to the slot's owner, else to who may know more. `epoch` is the slot's as known. */
-  pick(ring: string, slot: number): { peer: PeerLink | undefined; epoch: number };
+  pick(ring: string, slot: number): Picked;
   /** Takes note of a MOVED. True when it was news: then everything of the slot has been rerouted already. */
   moved(response: Response): boolean;
   nextAttempt(): number;
@@ -38,11 +46,18 @@ export interface Routing {
 const RETRY_BASE_MS = 20;
 const RETRY_MAX_MS = 500;
 const MAX_QUEUED = 10_000;
+/** A call that is answered later than this has failed for whoever waits for it, whatever the answer is. */
+export const LATE_MS = 2_000;
 
 interface Entry {
   call: QueuedCall;
   timer: Timer | undefined;
   settled: boolean;
+  pushedMs: number;
+  /** The owner as it was known when the call came: a late answer is its fault, whoever gives it in the end. */
+  owner: PeerLink | undefined;
+  /** Its outcome is in the load report: each call counts once. */
+  counted: boolean;
 }
 
 export class TopicQueue {
@@ -71,10 +86,13 @@ export class TopicQueue {
       call.reject(new ChatError('overloaded', { topic: this.topic }));
       return;
     }
-    const entry: Entry = { call, timer: undefined, settled: false };
-    entry.timer = this.#routing.clock.after(call.timeoutMs, () =>
-      this.#settle(entry, () => call.reject(new ChatError('deadline_exceeded', { ms: call.timeoutMs }))),
-    );
+    const pushedMs = this.#routing.clock.monotonicMs();
+    const { owner } = this.#peer === undefined ? this.#routing.pick(this.ring, this.slot) : { owner: this.#peer };
+    const entry: Entry = { call, timer: undefined, settled: false, pushedMs, owner, counted: false };
+    entry.timer = this.#routing.clock.after(call.timeoutMs, () => {
+      this.#count(entry, entry.owner, false);
+      this.#settle(entry, () => call.reject(new ChatError('deadline_exceeded', { ms: call.timeoutMs })));
+    });
     this.#entries.push(entry);
     if (this.#peer !== undefined) this.#send(entry, this.#peer);
     else if (this.#retry === undefined) this.#start();
@@ -123,15 +141,28 @@ export class TopicQueue {
     const attempt = this.#attempt;
     const { topic, slot } = this;
     peer.request({ topic, slot, epoch: this.#epoch, attempt, trace: entry.call.trace }, entry.call.body, (answer) =>
-      this.#answered(entry, attempt, answer),
+      this.#answered(entry, { attempt, peer }, answer),
     );
   }
 
-  #answered(entry: Entry, attempt: number, answer: Answer): void {
+  /** Once a call: it failed for a reason that lies with peer or path, or it was answered, though perhaps late. */
+  #count(entry: Entry, peer: PeerLink | undefined, answered: boolean): void {
+    if (entry.counted) return;
+    entry.counted = true;
+    const latencyMs = this.#routing.clock.monotonicMs() - entry.pushedMs;
+    const { workspace } = entry.call;
+    if (!answered) peer?.load?.failed(1, latencyMs, workspace);
+    else if (latencyMs > LATE_MS) (entry.owner ?? peer)?.load?.failed(1, latencyMs, workspace);
+    else peer?.load?.succeeded(1, latencyMs, workspace);
+  }
+
+  #answered(entry: Entry, { attempt, peer }: { attempt: number; peer: PeerLink }, answer: Answer): void {
     if (entry.settled) return;
+    if (answer === undefined || (!answer.ok && FAILURES.has(answer.error.code))) this.#count(entry, peer, false);
     // A success counts whichever attempt it answers; a refusal only if it refuses the present one.
     if (answer?.ok) {
       this.#failures = 0;
+      this.#count(entry, peer, true);
       this.#settle(entry, () => entry.call.resolve(answer.result));
       return;
     }
@@ -139,6 +170,7 @@ export class TopicQueue {
     if (answer !== undefined && !isRefusal(answer)) {
       this.#failures = 0;
       const { code, details } = answer.error;
+      this.#count(entry, peer, true);
       this.#settle(entry, () => entry.call.reject(new ChatError(code, details)));
       return;
     }
@@ -179,4 +211,12 @@ const REFUSALS: ReadonlySet<string> = new Set<keyof typeof ERRORS>([
   'link_lost',
   'overloaded',
   'service_unavailable',
+]);
+/** What lies with the server or the path to it. `moved`, `not_ready` and `fenced` are how slots move, and no failure. */
+const FAILURES: ReadonlySet<string> = new Set<keyof typeof ERRORS>([
+  'store_unavailable',
+  'overloaded',
+  'service_unavailable',
+  'internal_error',
+  'deadline_exceeded',
 ]);

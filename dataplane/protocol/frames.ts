@@ -27,6 +27,7 @@ export const KIND = {
   unsubscribe: 6,
   /** From a channel server: it has claimed these slots and serves them. Body: Owned. */
   owned: 7,
+  /** With FLAG.tellsArrived: seq is the number of events received on this link, the request id its round trip in µs. */
   ping: 8,
   pong: 9,
 } as const;
@@ -36,6 +37,7 @@ export const FLAG = {
   /** The event makes a user a member, or ends it: the first 8 bytes of the body are the user's number, JSON follows. */
   memberJoined: 1,
   memberLeft: 2,
+  tellsArrived: 4,
 } as const;
 
 export interface Header {
