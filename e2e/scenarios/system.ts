@@ -16,7 +16,7 @@ import {
   ringFigures,
   where,
 } from '../system/figures.ts';
-import type { ClusterStatus } from '../system/install.ts';
+import { type ClusterStatus, kubectl } from '../system/install.ts';
 
 export interface Victim {
   pod: string;
@@ -191,6 +191,11 @@ export class System {
         ? true
         : undefined,
     );
+    // Their kubelets were not heard: until the nodes' taints are gone, what comes next is not scheduled.
+    await until('the nodes are back', WHOLE_MS, async () => {
+      const taints = await kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].spec.taints}'], this.status);
+      return taints.trim() === '' || undefined;
+    });
   }
 
   /** Every operator, the leader among them. Waits until there is one to kill. */
