@@ -83,8 +83,9 @@ test('property: under Zipf load the ring comes to max/avg ≤ 1.25 within its bu
       let before = maxOverAverage(reports(t, members, bySlot));
       const lately: ReadonlySet<number>[] = [];
       let rounds = 0;
-      for (let rest = 0; rest < 3; rounds++) {
-        assert.ok(rounds < 40, `still at ${before}`);
+      // At rest when nothing moved for longer than a slot has to stay where it came to.
+      for (let rest = 0; rest < 6; rounds++) {
+        assert.ok(rounds < 60, `still at ${before}`);
         const resting = new Set(lately.slice(-5).flatMap((slots) => [...slots]));
         const mayMove = (slot: number): boolean => !resting.has(slot);
         const done = step(t, members, reports(t, members, bySlot), { mayMove });
@@ -101,7 +102,10 @@ test('property: under Zipf load the ring comes to max/avg ≤ 1.25 within its bu
       assert.ok(before <= Math.max(1.25, hottest * 1.02), `${n} servers, s ${s}: ${before}, one slot ${hottest}`);
       assertGood(t, members);
     }),
-    { numRuns: 12 },
+    {
+      numRuns: 12,
+      examples: [[8, 0.9586876356316363, 984]],
+    },
   );
 });
 

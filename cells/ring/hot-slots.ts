@@ -1,7 +1,7 @@
 /**
  * Hot slots: evens out the load that equal numbers of slots leave uneven. Pure.
  *
- * A hot slot of the member with most load changes places with a cold one of another, so that every member keeps its
+ * A hot slot of the member with most load changes places with a colder one of another, so that every member keeps its
  * number of slots and the planner has nothing to put back. Only swaps that help are made, hottest member first.
  */
 import { NONE, type RingTable } from '../contract/ring-table.ts';
@@ -38,13 +38,13 @@ export interface HotSlotPlan {
 /** Load of the whole ring, per second, below which evenness is not worth a move. */
 const MIN_PER_SECOND = 50;
 /** A swap has to lower the higher of the two by this share of the average. */
-const MIN_GAIN = 0.01;
+const MIN_GAIN = 0.005;
 
 interface Side {
   index: number;
   weight: number;
   load: number;
-  hottest: [slot: number, perSecond: number][];
+  hottest: SlotLoad[];
   /** Slots outside `hottest` that may be given in exchange, and what each of them carries on average. */
   cold: number[];
   coldLoad: number;
@@ -68,12 +68,14 @@ export function planHotSlots(
     if (relative(from) <= above * average) break;
     const swap = bestSwap(from, sides, MIN_GAIN * average);
     if (swap === undefined) break;
-    const { to, hot, cold } = swap;
-    moves.push({ slot: hot[0], to: to.index, reason: 'hot' }, { slot: cold, to: from.index, reason: 'hot' });
-    from.hottest = from.hottest.filter((h) => h !== hot);
-    to.cold.pop();
-    from.load += to.coldLoad - hot[1];
-    to.load += hot[1] - to.coldLoad;
+    const { to, give, take } = swap;
+    moves.push({ slot: give[0], to: to.index, reason: 'hot' }, { slot: take[0], to: from.index, reason: 'hot' });
+    // Neither moves twice in one plan.
+    from.hottest = from.hottest.filter((h) => h !== give);
+    to.hottest = to.hottest.filter((h) => h !== take);
+    if (take[0] === to.cold.at(-1)) to.cold.pop();
+    from.load += take[1] - give[1];
+    to.load += give[1] - take[1];
   }
   return { moves, maxOverAverage, afterwards: fullest() };
 }
@@ -116,22 +118,33 @@ function slotsOf(table: RingTable): Map<string, number[]> {
   return new Map(table.members.map((m, i) => [m.incarnation, lists[i]!]));
 }
 
+type SlotLoad = [slot: number, perSecond: number];
+
+interface Swap {
+  to: Side;
+  give: SlotLoad;
+  take: SlotLoad;
+}
+
 /** The swap after which the fuller of the two is least full; undefined when none gains enough. */
-function bestSwap(
-  from: Side,
-  sides: readonly Side[],
-  minGain: number,
-): { to: Side; hot: [number, number]; cold: number } | undefined {
-  let best: { to: Side; hot: [number, number]; cold: number } | undefined;
+function bestSwap(from: Side, sides: readonly Side[], minGain: number): Swap | undefined {
+  let best: Swap | undefined;
   let bestAfter = relative(from) - minGain;
   for (const to of sides) {
-    const cold = to.cold.at(-1);
-    if (to === from || cold === undefined) continue;
-    for (const hot of from.hottest) {
-      const shift = hot[1] - to.coldLoad;
-      const after = Math.max((from.load - shift) / from.weight, (to.load + shift) / to.weight);
-      if (after < bestAfter) [best, bestAfter] = [{ to, hot, cold }, after];
+    if (to === from) continue;
+    for (const take of offered(to)) {
+      for (const give of from.hottest) {
+        const shift = give[1] - take[1];
+        const after = Math.max((from.load - shift) / from.weight, (to.load + shift) / to.weight);
+        if (after < bestAfter) [best, bestAfter] = [{ to, give, take }, after];
+      }
     }
   }
   return best;
+}
+
+/** What a member may give in exchange: any cold slot, which are alike, or one of its hot ones. */
+function offered({ cold, coldLoad, hottest }: Side): SlotLoad[] {
+  const slot = cold.at(-1);
+  return slot === undefined ? hottest : [[slot, coldLoad], ...hottest];
 }
