@@ -98,13 +98,20 @@ test('property: under Zipf load the ring comes to max/avg ≤ 1.25 within its bu
         rest = done.plan.moves.length === 0 ? rest + 1 : 0;
         [t, before] = [done.table, after];
       }
-      const hottest = Math.max(...bySlot) / (bySlot.reduce((a, b) => a + b, 0) / n);
-      assert.ok(before <= Math.max(1.25, hottest * 1.02), `${n} servers, s ${s}: ${before}, one slot ${hottest}`);
+      // Numbers of slots stay equal, so the owner of the hottest has its part of the cold ones beside it.
+      const all = bySlot.reduce((a, b) => a + b, 0);
+      const falling = bySlot.toSorted().reverse();
+      const alone = (falling[0]! * n) / all + falling.slice(n * TOP).reduce((a, b) => a + b, 0) / all;
+      assert.ok(before <= Math.max(1.25, alone + 0.01), `${n} servers, s ${s}: ${before}, the hottest alone ${alone}`);
       assertGood(t, members);
     }),
     {
       numRuns: 12,
-      examples: [[8, 0.9586876356316363, 984]],
+      examples: [
+        [8, 0.9586876356316363, 984],
+        [9, 0.9738894988201601, 1],
+        [9, 1, 1],
+      ],
     },
   );
 });

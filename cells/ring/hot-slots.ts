@@ -38,7 +38,7 @@ export interface HotSlotPlan {
 /** Load of the whole ring, per second, below which evenness is not worth a move. */
 const MIN_PER_SECOND = 50;
 /** A swap has to lower the higher of the two by this share of the average. */
-const MIN_GAIN = 0.005;
+const MIN_GAIN = 0.001;
 
 interface Side {
   index: number;
