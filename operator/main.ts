@@ -15,6 +15,7 @@ import { drainController } from './controllers/drain/controller.ts';
 import { NewestCells } from './controllers/drain/gather.ts';
 import { workspaceController } from './controllers/workspace/controller.ts';
 import { ControlplaneFigures } from './live-figures.ts';
+import { resourceMetrics } from './resource-metrics.ts';
 import { LeaseElection } from './runtime/lease-election.ts';
 import { Manager } from './runtime/manager.ts';
 import { controllerMetrics, reflectorMetrics } from './runtime/metrics.ts';
@@ -41,6 +42,7 @@ export async function run(config: OperatorConfig, log: Logger): Promise<RunningR
   const manager = new Manager({ kubeConfig, clock, random, log, metrics });
   const world = watchWorld(manager, namespace);
   reflectorMetrics(registry, () => [...manager.reflectors].map(([resource, r]) => [resource, r.stats] as const));
+  resourceMetrics(registry, world);
   control(manager, { config, log, world, client: new KubeClient(kubeConfig) });
 
   const admin = await startAdminServer({

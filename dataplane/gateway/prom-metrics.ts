@@ -35,7 +35,7 @@ export function createGatewayMetrics(
   const closes = new Counter({
     name: 'ws_closes_total',
     help: 'Sessions closed, by close code.',
-    labelNames: ['code'],
+    labelNames: ['region', 'gateway_id', 'code'],
     registers,
   });
   const slow = new Counter({
@@ -67,7 +67,7 @@ export function createGatewayMetrics(
   own.set(0);
   return {
     sockets: (change) => own.inc(change),
-    closed: (code) => closes.inc({ code }),
+    closed: (code) => closes.inc({ region, gateway_id: at.gateway, code }),
     slowConsumer: () => slow.inc(),
     connected: (resumed) => {
       connects.inc({ kind: resumed ? 'resume' : 'fresh' });
