@@ -33,7 +33,11 @@ const PEER_PERIOD_MS = 1_000;
 export async function run(config: ControlplaneConfig, log: Logger): Promise<RunningRole> {
   await using started = new AsyncDisposableStack();
   const registry = new Registry();
-  const metrics = createMetrics(registry, () => server.nodeCount);
+  const metrics = createMetrics(
+    registry,
+    () => server.nodeCount,
+    () => [...observed.cells.values()].map((c) => c.metadata.name),
+  );
   const hooks = { changed: (): void => {}, synced: false };
   const { kubeconfig: KUBECONFIG, kubernetesServiceHost: KUBERNETES_SERVICE_HOST } = config;
   const observed = watchKube({

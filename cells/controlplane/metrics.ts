@@ -1,8 +1,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { TYPE_URLS } from '../contract/control.ts';
+import { ENVOY, shortType } from '../xds/types.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-export function createMetrics(registry: Registry, nodeCount: () => number) {
+/** `edges`: names of the Cells whose edges this replica serves. */
+export function createMetrics(registry: Registry, nodeCount: () => number, edges: () => Iterable<string>) {
   const registers = [registry];
   new Gauge({
     name: 'xds_nodes',
@@ -24,12 +27,19 @@ export function createMetrics(registry: Registry, nodeCount: () => number) {
       help: 'Responses refused by nodes.',
       labelNames: ['type'],
       registers,
+      // From 0, so that the first refusal is an increase.
+      collect() {
+        for (const url of [...Object.values(ENVOY), ...Object.values(TYPE_URLS)]) this.inc({ type: shortType(url) }, 0);
+      },
     }),
     refused: new Counter({
       name: 'snapshot_refused_total',
       help: 'Snapshots not published, the last good one being kept.',
       labelNames: ['group'],
       registers,
+      collect() {
+        for (const group of edges()) this.inc({ group }, 0);
+      },
     }),
     ringEpoch: new Gauge({
       name: 'ring_epoch',
