@@ -16,7 +16,7 @@ const load = (name: string, sockets: number, capacity: number): CellLoad => ({
 
 test('options become the patch of spec.drain', () => {
   assert.deepEqual(drainIntent({ fast: true, reason: 'INC-1' }), {
-    ...{ targetWeight: 0, stepPercent: 1, stepInterval: '500ms', reason: 'INC-1', force: false },
+    ...{ targetWeight: 0, stepPercent: 1, stepInterval: '500ms', reason: 'INC-1', initiator: null, force: false },
   });
   assert.equal(undrainIntent({})?.targetWeight, null);
   for (const options of [{ to: '101' }, { to: '-1' }, { step: '0' }, { step: 'x' }])

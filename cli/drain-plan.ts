@@ -14,6 +14,8 @@ export interface DrainIntent {
   stepPercent: number;
   stepInterval: string;
   reason: string | null;
+  /** A person's, whatever it was before. */
+  initiator: null;
   force: boolean;
 }
 
@@ -57,6 +59,7 @@ function intent(
     stepPercent,
     stepInterval: options.fast ? FAST : (kept?.stepInterval ?? SLOW),
     reason: options.reason ?? kept?.reason ?? null,
+    initiator: null,
     force: options.force ?? kept?.force ?? false,
   };
 }

@@ -105,6 +105,10 @@ stepInterval?: string
 maxErrorRate?: string
 reason?: string
 /**
+ * What set targetWeight, when it was no person.
+ */
+initiator?: "GrayFailure"
+/**
  * Go on although the other cells have no room.
  */
 force?: boolean

@@ -8,6 +8,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import type { TestApiServer } from '../cells/contract/kube/api-server.test-support.ts';
+import type { HealthReport } from '../cells/health/report.ts';
 import { LABELS } from '../crds/index.ts';
 import type { CellFigures, RingFigures } from './live-figures.ts';
 
@@ -49,6 +50,7 @@ export async function cellPods(api: TestApiServer, cell: string, zone: string, r
 export class StandInControlplane {
   cells: CellFigures[] = [];
   rings = new Map<string, RingFigures>();
+  health: HealthReport | undefined;
   ringRequests = 0;
   readonly #server: Server;
 
@@ -56,7 +58,8 @@ export class StandInControlplane {
     this.#server = createServer((request, response) => {
       const [, , , what, ...rest] = (request.url ?? '').split('/');
       if (what === 'rings') this.ringRequests++;
-      const body = what === 'cells' ? this.cells : this.rings.get(rest.join('/'));
+      const bodies: Record<string, unknown> = { cells: this.cells, health: this.health };
+      const body = what === 'rings' ? this.rings.get(rest.join('/')) : bodies[what ?? ''];
       response.writeHead(body ? 200 : 404).end(JSON.stringify(body ?? {}));
     });
   }

@@ -1,5 +1,5 @@
 /** Configuration of the operator; the chart sets it. */
-import { type Config, integer, json, list, type Settings, text } from '../cells/contract/process/config.ts';
+import { type Config, duration, integer, json, list, type Settings, text } from '../cells/contract/process/config.ts';
 
 export interface EdgeUrl {
   zone: string;
@@ -73,6 +73,29 @@ export const settings = {
   dataplaneLogLevel: text('DATAPLANE_LOG_LEVEL', 'Log level of the dataplane.', 'info'),
   otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', 'Where the dataplane sends its traces; empty sends none.', ''),
   shards: list('SHARDS', 'Shards of the message keyspace, such as -80,80-; 0 is an unsharded one.', '0'),
+  grayWindowMs: duration(
+    'GRAY_FAILURE_WINDOW',
+    'How long a zone has to fail before it counts as bad: whole buckets of 10 s, at most 2m.',
+    '2m',
+  ),
+  grayErrorPercent: integer('GRAY_FAILURE_ERROR_PERCENT', 'Failed requests, in percent.', { min: 1, max: 99 }, '5'),
+  grayMinRequests: integer(
+    'GRAY_FAILURE_MIN_REQUESTS',
+    'Requests in 10 s of one zone to another below which nothing is said of them.',
+    { min: 1, max: 1_000_000 },
+    '5',
+  ),
+  grayClearAfterMs: duration(
+    'GRAY_FAILURE_CLEAR_AFTER',
+    'How long a zone has to be well to count as well again.',
+    '5m',
+  ),
+  grayCapacityPercent: integer(
+    'GRAY_FAILURE_CAPACITY_FLOOR',
+    'Share of all capacity, in percent, that has to stay in service when a zone drains itself.',
+    { min: 0, max: 100 },
+    '50',
+  ),
   kubeconfig: text('KUBECONFIG', 'Kubeconfig file; empty takes the account of the Pod.', ''),
   kubernetesServiceHost: text('KUBERNETES_SERVICE_HOST', 'Set by Kubernetes in a Pod.', ''),
 } as const satisfies Settings;

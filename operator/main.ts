@@ -8,13 +8,17 @@ import { parseConfig } from '../cells/contract/process/config.ts';
 import { createLogger, type Logger } from '../cells/contract/process/log.ts';
 import type { Role, RunningRole } from '../cells/contract/process/role.ts';
 import { systemClock as clock, systemRandom as random } from '../cells/contract/system-clock.ts';
+import { HEALTH_POLICY, windowBucketsOf } from '../cells/health/policy.ts';
 import { type OperatorConfig, settings } from './config.ts';
 import { cellController } from './controllers/cell/controller.ts';
 import { channelRingController } from './controllers/channelring/controller.ts';
 import { drainController } from './controllers/drain/controller.ts';
 import { NewestCells } from './controllers/drain/gather.ts';
+import { grayFailureController } from './controllers/gray-failure/controller.ts';
+import { isSuspect } from './controllers/gray-failure/decide.ts';
 import { workspaceController } from './controllers/workspace/controller.ts';
 import { ControlplaneFigures } from './live-figures.ts';
+import { ownZone } from './own-zone.ts';
 import { resourceMetrics } from './resource-metrics.ts';
 import { LeaseElection } from './runtime/lease-election.ts';
 import { Manager } from './runtime/manager.ts';
@@ -62,6 +66,11 @@ export async function run(config: OperatorConfig, log: Logger): Promise<RunningR
     clock,
     random,
     log,
+    // What a leader in a bad zone sees and writes has to cross the very links that fail.
+    isFit: () => {
+      const zone = ownZone(world.pods, config.podName);
+      return ![...world.cells.values()].some((c) => c.spec.zone === zone && isSuspect(c));
+    },
     lead: async (signal) => {
       metrics.leader.set(1);
       await manager.lead(signal).finally(() => metrics.leader.set(0));
@@ -89,6 +98,20 @@ function control(
   const shared = { client, world, nowMs, figures, config };
   manager.control(cellController({ ...shared, events: recorder('cell') }));
   manager.control(drainController({ ...shared, cells: new NewestCells(world.cells), events: recorder('drain') }));
+  manager.control(
+    grayFailureController({
+      ...{ client, figures, nowMs, cells: world.cells, events: recorder('gray-failure') },
+      policy: {
+        windowBuckets: windowBucketsOf(config.grayWindowMs),
+        errorRate: config.grayErrorPercent / 100,
+        minRequests: config.grayMinRequests,
+        disconnectsPerMinute: HEALTH_POLICY.disconnectsPerMinute,
+      },
+      clearAfterMs: config.grayClearAfterMs,
+      capacityFloor: config.grayCapacityPercent / 100,
+      monotonicMs: () => clock.monotonicMs(),
+    }),
+  );
   manager.control(channelRingController({ ...shared, events: recorder('channelring') }));
   manager.control(
     workspaceController({

@@ -11,6 +11,7 @@ import { eventsAbout } from '../cells/contract/kube/events.ts';
 import { eventually } from '../cells/contract/kube/eventually.test-support.ts';
 import type { KubeObject } from '../cells/contract/kube/objects.ts';
 import type { RunningRole } from '../cells/contract/process/role.ts';
+import { background, lossyZone, World } from '../cells/health/traffic.test-support.ts';
 import type { Cell, ChannelRing, Workspace } from '../crds/index.ts';
 import { cellPods, operatorKubeconfig, StandInControlplane, standInPod, writesSeen } from './cluster.test-support.ts';
 import { runOperator } from './main.ts';
@@ -43,6 +44,7 @@ const startOperator = (): Promise<RunningRole> =>
     NAMESPACE: api.namespace,
     POD_IP: '127.0.0.1',
     ADMIN_PORT: '0',
+    GRAY_FAILURE_CLEAR_AFTER: '1s',
     LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',
     IMAGE: 'chatcells:test',
     ENVOY_IMAGE: 'envoy:test',
@@ -221,6 +223,32 @@ test('an undrain takes the drain back', async () => {
     const { status } = await cell('cell-b');
     assert.deepEqual([status?.weight, status?.drain?.phase], [100, 'None']);
   });
+});
+
+test('a zone that fails in the gray way drains its Cell; who undrains is obeyed; when it is well, that is said', async () => {
+  const world = new World({ seed: 1, faults: [background(0.001), lossyZone('zone-b', 0.4)] });
+  for (let bucket = 0; bucket < 13; bucket++) controlplane.health = world.next();
+  const drain = { stepPercent: 50, stepInterval: '100ms' };
+  await eventually(async () => assert.equal(conditionOf(await cell('cell-b'), 'GrayFailure')?.reason, 'Manual'));
+  assert.equal((await cell('cell-b')).spec.drain?.targetWeight, undefined);
+  await patchSpec('cell-b', { drain: { ...drain, mode: 'Auto' } });
+  await eventually(async () => assert.equal((await cell('cell-b')).status?.weight, 0));
+  const drained = await cell('cell-b');
+  assert.equal(drained.spec.drain?.initiator, 'GrayFailure');
+  assert.match(drained.spec.drain?.reason ?? '', /^Gray failure: About \d+ % of requests between zone-b/);
+  await operator.close();
+  operator = await startOperator();
+  await patchSpec('cell-b', { drain: { targetWeight: null, initiator: null, reason: null } });
+  await eventually(async () => assert.equal(conditionOf(await cell('cell-b'), 'GrayFailure')?.reason, 'Overruled'));
+  await eventually(async () => assert.equal((await cell('cell-b')).status?.weight, 100));
+  const well = new World({ seed: 2, faults: [background(0.001)] });
+  for (let bucket = 0; bucket < 13; bucket++) controlplane.health = well.next();
+  await eventually(async () => assert.equal(conditionOf(await cell('cell-b'), 'GrayFailure')?.reason, 'Healthy'));
+  const reasons = (await eventsAbout(api.client, drained)).map((e) => e.reason);
+  for (const reason of ['GrayFailureManual', 'GrayFailureDraining', 'ZoneHealthy'])
+    assert.ok(reasons.includes(reason), reasons.join());
+  assert.equal(isTrue(await cell('cell-a'), 'GrayFailure'), false);
+  await patchSpec('cell-b', { drain: { mode: 'Manual' } });
 });
 
 test('a Cell in use is not torn down; once drained and out of the ring nothing of it is left', async () => {

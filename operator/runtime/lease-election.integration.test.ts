@@ -18,7 +18,7 @@ const began: string[] = [];
 const leading = new Set<string>();
 let most = 0;
 
-function candidate(identity: string, client = api.client): LeaseElection {
+function candidate(identity: string, client = api.client, isFit?: () => boolean): LeaseElection {
   return new LeaseElection({
     client,
     namespace: api.namespace,
@@ -30,6 +30,7 @@ function candidate(identity: string, client = api.client): LeaseElection {
     leaseMs: 1000,
     renewDeadlineMs: 700,
     retryMs: 50,
+    ...(isFit ? { isFit } : {}),
     lead: async (signal) => {
       began.push(identity);
       leading.add(identity);
@@ -71,4 +72,17 @@ test('one leads; closing hands over; a leader that cannot renew stops and anothe
   assert.ok(began.length >= 3, began.join());
   for (const election of [b, c, d]) await election.close();
   assert.equal(leading.size, 0);
+});
+
+test('a leader that is not fit gives the Lease to another, and takes it back when nobody else has', async () => {
+  let fit = true;
+  const a = candidate('a', api.client, () => fit);
+  await eventually(() => leading.has('a'));
+  const b = candidate('b');
+  fit = false;
+  await eventually(() => leading.has('b'));
+  await b.close();
+  await eventually(() => leading.has('a'));
+  assert.equal(fit, false, 'better than nobody');
+  await a.close();
 });

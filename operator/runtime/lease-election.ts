@@ -24,6 +24,11 @@ export interface ElectionOptions {
   /** A leader that could not renew for this long stops leading: less than leaseMs. */
   renewDeadlineMs?: number;
   retryMs?: number;
+  /**
+   * False while another had better lead: a leader then frees the Lease, and leads again only if nobody else has taken it
+   * for twice leaseMs. Asked at each try.
+   */
+  isFit?: () => boolean;
   /** Runs while this process leads; must end soon after the signal is aborted. */
   lead(signal: AbortSignal): Promise<void>;
 }
@@ -49,6 +54,8 @@ export class LeaseElection {
   #seen: { version: string; atMs: number } | undefined;
   #holder: string | undefined;
   #leading = false;
+  /** Until when the Lease is left to others: since this process is not fit to lead. */
+  #abstainsUntilMs: number | undefined;
 
   /** Starts at once. */
   constructor(options: ElectionOptions) {
@@ -72,7 +79,7 @@ export class LeaseElection {
   async #run(): Promise<void> {
     const { log } = this.#options;
     while (!this.#stop.signal.aborted) {
-      if (await this.#tryToHold()) {
+      if (!this.#abstains() && (await this.#tryToHold())) {
         log.info({ lease: this.#options.name }, 'leading');
         await this.#lead();
         log.info({ lease: this.#options.name }, 'no longer leading');
@@ -92,7 +99,7 @@ export class LeaseElection {
     let renewedMs = clock.monotonicMs();
     while (!this.#stop.signal.aborted && !lost.signal.aborted) {
       await this.#pause();
-      if (this.#stop.signal.aborted) break;
+      if (this.#stop.signal.aborted || this.#abstains()) break;
       if (await this.#tryToHold()) renewedMs = clock.monotonicMs();
       else if (clock.monotonicMs() - renewedMs > this.#renewDeadlineMs || this.#heldByOther()) break;
     }
@@ -100,6 +107,17 @@ export class LeaseElection {
     await work;
     this.#leading = false;
     await this.#release();
+  }
+
+  /** Whether the Lease is to be left to others now: once each time that this process becomes unfit. */
+  #abstains(): boolean {
+    const { clock, isFit } = this.#options;
+    if (isFit?.() ?? true) {
+      this.#abstainsUntilMs = undefined;
+      return false;
+    }
+    this.#abstainsUntilMs ??= clock.monotonicMs() + 2 * this.#leaseMs;
+    return clock.monotonicMs() < this.#abstainsUntilMs;
   }
 
   #heldByOther(): boolean {

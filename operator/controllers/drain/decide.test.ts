@@ -12,6 +12,7 @@ const room = (name: string, changes: Partial<OtherCell> = {}): OtherCell => ({
   ready: true,
   capacity: 5000,
   sockets: 100,
+  errorRate: 0,
   ...changes,
 });
 
@@ -23,6 +24,7 @@ function input(
     name: 'cell-b',
     deleting: false,
     ready: true,
+    suspect: false,
     normalWeight: 100,
     status: { weight: 100, drain: { phase: 'None' } },
     live: { sockets: 1000, slots: 5000, errorRate: 0 },
@@ -151,16 +153,19 @@ test('the last cell that takes traffic never goes to 0, forced or not', () => {
   assert.deepEqual([d.weight, conditionOf(d, 'CapacityBlocked')?.reason], [1, 'LastCell']);
 });
 
-test('errors over the budget take the last step back', () => {
+test('errors over the budget where the traffic goes take the last step back; those of the cell that is left do not', () => {
   const half = {
     weight: 50,
     drain: { phase: 'Draining' as const, fromWeight: 100, lastStepAt: new Date(T0 - STEP_MS).toISOString() },
   };
-  const d = decideDrain(input({ status: half, live: { sockets: 10, slots: 10, errorRate: 0.2 } }), T0);
+  const others = [room('cell-a', { errorRate: 0.2 }), room('cell-c')];
+  const d = decideDrain(input({ status: half, others }), T0);
   assert.deepEqual([d.weight, d.drain.phase], [51, 'Blocked']);
   assert.equal(d.events[0]?.reason, 'ErrorBudget');
-  const soon = decideDrain(input({ status: status(d), live: { sockets: 10, slots: 10, errorRate: 0.2 } }), T0 + 100);
-  assert.equal(soon.weight, 51);
+  assert.equal(decideDrain(input({ status: status(d), others }), T0 + 100).weight, 51);
+  const own = { sockets: 10, slots: 10, errorRate: 0.2 };
+  assert.equal(decideDrain(input({ status: half, live: own }), T0).weight, 49);
+  assert.equal(decideDrain(input({ status: half, others, suspect: true }), T0).weight, 49);
 });
 
 test('a partial drain rests at its target without emptying the cell', () => {

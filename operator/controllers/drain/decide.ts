@@ -10,6 +10,8 @@ export interface DrainInput {
   name: string;
   deleting: boolean;
   ready: boolean;
+  /** Its zone is suspect: what crosses its links fails, and is no reason to keep traffic in it. */
+  suspect: boolean;
   /** spec.traffic.weight. */
   normalWeight: number;
   intent: {
@@ -36,6 +38,8 @@ export interface OtherCell {
   capacity: number;
   /** Undefined when unknown: it then counts as full. */
   sockets: number | undefined;
+  /** Share of failed requests in the last 10 s, 0–1; undefined when unknown or when there were few. */
+  errorRate: number | undefined;
 }
 
 export type DrainStatus = NonNullable<CellStatus['drain']>;
@@ -100,8 +104,9 @@ function lowerBlocker(input: DrainInput, { weight, target }: Step, next: number)
     const how = 'Undrain or add another Cell first. Force does not help.';
     return { reason: 'LastCell', message: `No other Cell takes traffic, so this one cannot go to 0. ${how}` };
   }
-  if (live?.errorRate !== undefined && live.errorRate > intent.maxErrorRate) {
-    const rate = `${(live.errorRate * 100).toFixed(0)} % of requests failed in the last 10 s, more than ${intent.maxErrorRate * 100} %`;
+  const over = input.suspect ? undefined : others.find((o) => o.weight > 0 && (o.errorRate ?? 0) > intent.maxErrorRate);
+  if (over) {
+    const rate = `More than ${intent.maxErrorRate * 100} % of the requests to ${over.name}, which takes over, failed in the last 10 s`;
     return { reason: 'ErrorBudget', message: `${rate}: going back a step.`, back: true };
   }
   if (intent.force) return undefined;

@@ -3,6 +3,7 @@
 import { parseDurationMs } from '../../../cells/contract/process/config.ts';
 import { ANNOTATIONS, type Cell } from '../../../crds/index.ts';
 import type { CellFigures, LiveFigures } from '../../live-figures.ts';
+import { isSuspect } from '../gray-failure/decide.ts';
 import { type DrainInput, decideDrain, type OtherCell } from './decide.ts';
 
 /** Cells as last read or written, whichever is newer: two drains must see each other's last step. */
@@ -69,6 +70,7 @@ function inputOf(cell: Cell, others: readonly Cell[], live: readonly CellFigures
     name: cell.metadata.name,
     deleting: cell.metadata.deletionTimestamp !== undefined,
     ready: isReady(cell),
+    suspect: isSuspect(cell),
     normalWeight: traffic?.weight ?? 100,
     intent: {
       targetWeight: drain.targetWeight,
@@ -92,6 +94,7 @@ function otherCell(cell: Cell, live: readonly CellFigures[] | undefined): OtherC
     ready: isReady(cell) && !deleting,
     capacity: cell.spec.capacity?.connections ?? 50_000,
     sockets: figuresOf(live, cell)?.sockets,
+    errorRate: figuresOf(live, cell)?.errorRate,
   };
 }
 

@@ -1,0 +1,44 @@
+/**
+ * Which zones are suspect: from the verdict that names one until it has been well for long enough. A state machine
+ * without I/O. Times are of one monotonic clock.
+ */
+import type { BadZone } from './judge.ts';
+
+export interface Suspect {
+  /** As it was when the zone became suspect; undefined when it was so before this process began. */
+  evidence: BadZone | undefined;
+}
+
+export class Suspicion {
+  readonly #clearAfterMs: number;
+  readonly #zones = new Map<string, Suspect & { wellMs: number }>();
+  #lastMs: number | undefined;
+
+  /** `clearAfterMs`: how long a zone is to be well before it is no longer suspect. */
+  constructor(clearAfterMs: number) {
+    this.#clearAfterMs = clearAfterMs;
+  }
+
+  /** What another process had found out. */
+  inherit(zones: Iterable<string>): void {
+    for (const zone of zones) if (!this.#zones.has(zone)) this.#zones.set(zone, { evidence: undefined, wellMs: 0 });
+  }
+
+  /** One verdict; undefined when there were no figures: time without them makes nobody well. */
+  observe(verdict: { badZone: BadZone | undefined } | undefined, nowMs: number): void {
+    const sinceMs = this.#lastMs === undefined ? 0 : nowMs - this.#lastMs;
+    this.#lastMs = nowMs;
+    if (verdict === undefined) return;
+    const { badZone } = verdict;
+    for (const [zone, suspect] of this.#zones) {
+      suspect.wellMs = zone === badZone?.zone ? 0 : suspect.wellMs + sinceMs;
+      if (suspect.wellMs >= this.#clearAfterMs) this.#zones.delete(zone);
+    }
+    if (badZone && !this.#zones.has(badZone.zone)) this.#zones.set(badZone.zone, { evidence: badZone, wellMs: 0 });
+  }
+
+  /** By zone. */
+  get suspects(): ReadonlyMap<string, Suspect> {
+    return this.#zones;
+  }
+}
