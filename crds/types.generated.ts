@@ -179,6 +179,35 @@ batch?: number
  * Stop planned moves. Failover goes on.
  */
 paused?: boolean
+/**
+ * Why planned moves are stopped.
+ */
+pauseReason?: string
+/**
+ * Slots that are to be owned by a certain Pod for as long as it is a member that stays.
+ */
+pins?: {
+slot: number
+/**
+ * A channel server of one of the ring's cells.
+ */
+pod: string
+reason?: string
+}[]
+}
+/**
+ * Slots with much load change places with others until no member has much more than the average.
+ */
+hotSlots?: {
+enabled?: boolean
+/**
+ * Budget of these planned handoffs alone. Every swap is two.
+ */
+maxMovesPerMinute?: number
+/**
+ * Load of the fullest member, in percent of the average, from which slots are moved.
+ */
+abovePercent?: number
 }
 failure?: {
 heartbeat?: string

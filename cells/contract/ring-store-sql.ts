@@ -1,5 +1,5 @@
 /** The ring store over either engine, and its tables. In Vitess they live in the unsharded control keyspace. */
-import type { Heartbeat, NodeRole, RingStore } from './ring-store.ts';
+import type { Heartbeat, NodeRole, RingStore, SlotLoadReport } from './ring-store.ts';
 import { decodeTable, encodeTable, type RingTable } from './ring-table.ts';
 import { type Database, type Dialect, numberColumn, type Row, statement, textOf } from './sql/database.ts';
 import { insertOrKeep, insertOrReplace, placeholders } from './sql/statements.ts';
@@ -30,6 +30,17 @@ export const ringTables = (dialect: Dialect): string[] => [
     PRIMARY KEY (incarnation)
   )${dialect.tableOptions}`,
 ];
+
+/** CREATE TABLE of the load reports; the store's migration 2. */
+export const slotLoadTable = (dialect: Dialect): string =>
+  `CREATE TABLE IF NOT EXISTS slot_loads (
+    incarnation VARCHAR(191) NOT NULL,
+    ring VARCHAR(253) NOT NULL,
+    counter BIGINT NOT NULL,
+    per_second DOUBLE NOT NULL,
+    hottest TEXT NOT NULL,
+    PRIMARY KEY (incarnation)
+  )${dialect.tableOptions}`;
 
 const HEARTBEAT_COLUMNS = [
   'incarnation',
@@ -83,10 +94,6 @@ export class SqlRingStore implements RingStore {
     return result!.changes === 1;
   }
 
-  async deleteTable(ring: string): Promise<void> {
-    await this.#db.write([statement('DELETE FROM ring_table WHERE ring = ?', ring)]);
-  }
-
   async beat(heartbeat: Heartbeat): Promise<void> {
     const { load, ...row } = heartbeat;
     const values: Record<string, string | number> = {
@@ -111,10 +118,37 @@ export class SqlRingStore implements RingStore {
     return rows.map(heartbeatOf);
   }
 
+  async reportLoad({ incarnation, ring, counter, perSecond, hottest }: SlotLoadReport): Promise<void> {
+    const columns = ['incarnation', 'ring', 'counter', 'per_second', 'hottest'];
+    const rows = [[incarnation, ring, counter, perSecond, JSON.stringify(hottest)]];
+    const what = { table: 'slot_loads', columns, rows };
+    await this.#db.write([insertOrReplace(this.#db.dialect, what, ['incarnation'])]);
+  }
+
+  async loads(ring: string): Promise<SlotLoadReport[]> {
+    const rows = await this.#db.query(
+      statement(
+        'SELECT incarnation, ring, counter, per_second, hottest FROM slot_loads WHERE ring = ? ORDER BY incarnation',
+        ring,
+      ),
+    );
+    return rows.map((row) => ({
+      incarnation: textOf(row.incarnation),
+      ring: textOf(row.ring),
+      counter: numberColumn(row.counter),
+      perSecond: numberColumn(row.per_second),
+      hottest: JSON.parse(textOf(row.hottest)) as [number, number][],
+    }));
+  }
+
   async forget(incarnations: readonly string[]): Promise<void> {
     if (incarnations.length === 0) return;
     const list = placeholders(incarnations.length);
-    await this.#db.write([statement(`DELETE FROM heartbeats WHERE incarnation IN (${list})`, ...incarnations)]);
+    await this.#db.write(
+      ['heartbeats', 'slot_loads'].map((table) =>
+        statement(`DELETE FROM ${table} WHERE incarnation IN (${list})`, ...incarnations),
+      ),
+    );
   }
 }
 

@@ -34,16 +34,29 @@ export interface NodeLoad {
   perSecond: number;
 }
 
+/** What a channel server did of late, by its hottest slots: one row each, replaced every ten seconds. */
+export interface SlotLoadReport {
+  incarnation: string;
+  ring: string;
+  /** Raised by one at each report. */
+  counter: number;
+  /** Events stored and copies of them sent, a second, over all slots. */
+  perSecond: number;
+  /** Of the hottest slots, hottest first. */
+  hottest: readonly (readonly [slot: number, perSecond: number])[];
+}
+
 /** Every method rejects with ChatError `store_unavailable` (retryable) when the store cannot be reached. */
 export interface RingStore {
   /** The ring's table, or undefined when there is none or its epoch is `knownEpoch`. */
   readTable(ring: string, knownEpoch?: number): Promise<RingTable | undefined>;
   /** Stores `table` if the stored epoch is `table.epoch - 1` (no row counts as 0). False when another commit came first. */
   compareAndSetTable(table: RingTable): Promise<boolean>;
-  deleteTable(ring: string): Promise<void>;
   beat(heartbeat: Heartbeat): Promise<void>;
   /** All rows, or those of one ring. */
   heartbeats(ring?: string): Promise<Heartbeat[]>;
-  /** Removes the rows of processes that ended for good. */
+  reportLoad(report: SlotLoadReport): Promise<void>;
+  loads(ring: string): Promise<SlotLoadReport[]>;
+  /** Removes all rows of processes that ended for good. */
   forget(incarnations: readonly string[]): Promise<void>;
 }

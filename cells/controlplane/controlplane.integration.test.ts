@@ -9,7 +9,7 @@ import { type ConnectControlOptions, connectControl } from '../contract/ads/inde
 import type { ControlSource } from '../contract/control.ts';
 import { workspaceId } from '../contract/ids.ts';
 import type { Heartbeat } from '../contract/ring-store.ts';
-import { ringTables, SqlRingStore } from '../contract/ring-store-sql.ts';
+import { ringTables, SqlRingStore, slotLoadTable } from '../contract/ring-store-sql.ts';
 import { nextTable } from '../contract/ring-table.ts';
 import { openDatabase } from '../contract/sql/open-database.ts';
 import { systemClock, systemRandom } from '../contract/system-clock.ts';
@@ -91,7 +91,7 @@ before(async () => {
   const db = openDatabase(`sqlite:${dir}/store.db`);
   closeStore = () => db.close();
   await db.exclusive(async (run) => {
-    for (const sql of ringTables(db.dialect)) await run({ sql, params: [] });
+    for (const sql of [...ringTables(db.dialect), slotLoadTable(db.dialect)]) await run({ sql, params: [] });
   });
   store = new SqlRingStore(db);
   api = await startApiServer(join(dir, 'api'));

@@ -76,6 +76,7 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
     tables,
     rings: observed.rings,
     cells: observed.cells,
+    workspaces: observed.workspaces,
     periodMs: config.ringPeriodMs,
     clock,
     log,

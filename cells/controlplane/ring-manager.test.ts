@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import type { Cell, ChannelRing } from '../../crds/index.ts';
+import type { Cell, ChannelRing, Workspace } from '../../crds/index.ts';
 import type { Clock } from '../contract/clock.ts';
 import type { Heartbeat, RingStore } from '../contract/ring-store.ts';
-import { ringTables, SqlRingStore } from '../contract/ring-store-sql.ts';
+import { ringTables, SqlRingStore, slotLoadTable } from '../contract/ring-store-sql.ts';
 import { NONE, nextTable, type RingTable } from '../contract/ring-table.ts';
 import { SLOTS } from '../contract/slot.ts';
 import { openDatabase } from '../contract/sql/open-database.ts';
@@ -31,7 +31,7 @@ class HandClock implements Clock {
 async function openStore(): Promise<RingStore> {
   const db = openDatabase('sqlite::memory:');
   await db.exclusive(async (run) => {
-    for (const sql of ringTables(db.dialect)) await run({ sql, params: [] });
+    for (const sql of [...ringTables(db.dialect), slotLoadTable(db.dialect)]) await run({ sql, params: [] });
   });
   return new SqlRingStore(db);
 }
@@ -41,6 +41,7 @@ class Rig {
   readonly clock = new HandClock();
   readonly cells = new Map<string, Cell>();
   readonly rings = new Map<string, ChannelRing>();
+  readonly workspaces = new Map<string, Workspace>();
   readonly servers = new Map<string, Heartbeat>();
   readonly commits: string[] = [];
   readonly managers: { manager: RingManager; tables: Tables }[] = [];
@@ -67,7 +68,16 @@ class Rig {
       onChange: () => {},
     });
     const manager = new RingManager({
-      ...{ store: this.store, tables, rings: this.rings, cells: this.cells, periodMs: 1000, clock: this.clock, log },
+      ...{
+        store: this.store,
+        tables,
+        rings: this.rings,
+        cells: this.cells,
+        workspaces: this.workspaces,
+        periodMs: 1000,
+        clock: this.clock,
+        log,
+      },
       onCommit: (_, outcome) => void this.commits.push(outcome),
     });
     this.managers.push({ manager, tables });
@@ -242,4 +252,77 @@ test('when most servers fall silent at once nothing is done', async () => {
   for (let n = 0; n < 5; n++) rig.servers.delete(`uid-${n}/1`);
   await rig.rounds(6);
   assert.equal((await rig.table()).epoch, epoch);
+});
+
+const withSpec = (rig: Rig, change: Partial<ChannelRing['spec']>): void => {
+  const ring = rig.rings.get(RING)!;
+  rig.rings.set(RING, { ...ring, spec: { ...ring.spec, ...change } });
+};
+
+test('a pinned slot goes to its Pod by a planned handoff, and stays when it is unpinned: no move without need', async () => {
+  const rig = await Rig.start();
+  for (let n = 0; n < 6; n++) rig.join(n);
+  await rig.rounds(4);
+  const ownerOf = (t: RingTable): string | undefined => t.members[t.owner[77]!]?.pod;
+  const pod = ownerOf(await rig.table()) === 'pod-0' ? 'pod-1' : 'pod-0';
+  withSpec(rig, { handoff: { pins: [{ slot: 77, pod }] } });
+  await rig.rounds(4);
+  const pinned = await rig.table();
+  assert.equal(ownerOf(pinned), pod);
+  assert.ok(sharesOf(pinned).maxOverAverage <= 1.01);
+  withSpec(rig, { handoff: {} });
+  await rig.rounds(4);
+  assert.equal(ownerOf(await rig.table()), pod);
+});
+
+test('hot slots change places after a while of rest, within their budget; switched off, nothing moves', async () => {
+  const rig = await Rig.start({ managers: 3 });
+  for (let n = 0; n < 6; n++) rig.join(n);
+  await rig.rounds(4);
+  const start = await rig.table();
+  const slotsAt = (table: RingTable, index: number): number[] =>
+    Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => table.owner[slot] === index);
+  const hot = slotsAt(start, 0).slice(0, 4);
+  /** Every server reports; resolves with the Pods that have more than one of the hot slots. */
+  const report = async (counter: number): Promise<string[]> => {
+    const table = await rig.table();
+    const crowded: string[] = [];
+    for (const [index, { incarnation, pod }] of table.members.entries()) {
+      const hottest = slotsAt(table, index).flatMap((s): [number, number][] => (hot.includes(s) ? [[s, 400]] : []));
+      if (hottest.length > 1) crowded.push(pod);
+      await rig.store.reportLoad({ incarnation, ring: RING, counter, perSecond: 100 + 400 * hottest.length, hottest });
+    }
+    return crowded;
+  };
+  withSpec(rig, { hotSlots: { enabled: false } });
+  assert.equal((await report(1)).length, 1);
+  await rig.rounds(60);
+  assert.deepEqual((await rig.table()).owner, start.owner);
+  withSpec(rig, { hotSlots: { enabled: true } });
+  for (let counter = 2; counter < 60; counter++) {
+    await report(counter);
+    await rig.rounds(10);
+  }
+  assert.deepEqual(await report(99), []);
+  const end = await rig.table();
+  const podOf = (t: RingTable, slot: number): string => t.members[t.owner[slot]!]!.pod;
+  const moved = Array.from({ length: SLOTS }, (_, slot) => slot).filter((s) => podOf(start, s) !== podOf(end, s));
+  assert.ok(moved.length <= 16, `${moved.length} moved`);
+});
+
+test('a ring that is deleted and used by nobody leaves a table without members, above the epoch of its claims', async () => {
+  const rig = await Rig.start();
+  for (let n = 0; n < 3; n++) rig.join(n);
+  await rig.rounds(6);
+  const { epoch } = await rig.table();
+  const ring = rig.rings.get(RING)!;
+  const workspace = { ...object('Workspace', 'acme'), kind: 'Workspace', spec: { displayName: 'a', ring: 'main' } };
+  rig.workspaces.set('demo/acme', workspace as Workspace);
+  rig.rings.set(RING, { ...ring, metadata: { ...ring.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } });
+  await rig.rounds(2);
+  assert.equal((await rig.table()).members.length, 3, 'it is in use');
+  rig.workspaces.clear();
+  await rig.rounds(2);
+  const end = await rig.table();
+  assert.deepEqual([end.members.length, end.epoch], [0, epoch + 1]);
 });

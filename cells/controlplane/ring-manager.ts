@@ -3,7 +3,7 @@
  * planned handoffs within their budget. All by compare-and-set, so that any number of replicas may run it: who comes
  * second reads again. Takeovers and handoffs themselves are the channel servers'.
  */
-import type { Cell, ChannelRing } from '../../crds/index.ts';
+import type { Cell, ChannelRing, Workspace } from '../../crds/index.ts';
 import type { Clock } from '../contract/clock.ts';
 import { parseDurationMs } from '../contract/process/config.ts';
 import type { Logger } from '../contract/process/log.ts';
@@ -11,9 +11,12 @@ import type { Heartbeat, RingStore } from '../contract/ring-store.ts';
 import { emptyTable, NONE, type RingTable } from '../contract/ring-table.ts';
 import { MoveBudget } from '../ring/budget.ts';
 import { commitPlan } from '../ring/commit.ts';
-import { type Move, plan } from '../ring/plan.ts';
+import { type LiveMember, type Move, type PlanOptions, plan } from '../ring/plan.ts';
+import { retire } from '../ring/retire.ts';
+import { HotSlots, hotSlotPolicy } from './hot-slots.ts';
 import { type CellView, Membership, type Round } from './membership.ts';
 import { isEmptying } from './orders.ts';
+import { SlotHistory } from './slot-history.ts';
 import type { Tables } from './tables.ts';
 
 export interface RingManagerOptions {
@@ -21,6 +24,7 @@ export interface RingManagerOptions {
   tables: Tables;
   rings: ReadonlyMap<string, ChannelRing>;
   cells: ReadonlyMap<string, Cell>;
+  workspaces: ReadonlyMap<string, Workspace>;
   /** Interval at which `tick` is called, in ms. */
   periodMs: number;
   clock: Clock;
@@ -40,9 +44,24 @@ interface ManagedRing {
   goneSince: Map<string, number>;
   /** What was observed when last nothing was to be done: while it is the same, nothing is. */
   settled: string;
-  /** Members that are leaving, as of the last round. */
-  leaving: ReadonlySet<string>;
+  history: SlotHistory;
+  hot: HotSlots;
+  seen: RingView;
 }
+
+/** What the last round saw of a ring. */
+export interface RingView {
+  /** The living, and which of them leave. */
+  members: readonly LiveMember[];
+  /** Moves that are wanted and not started. */
+  left: number;
+  /** Why nothing is decided at present; undefined when it is. */
+  held: 'late' | 'failed' | 'store' | 'incomplete' | undefined;
+  /** Slots that changed hands in the last minute. */
+  movesPerMinute: number;
+}
+
+const NOTHING_SEEN: RingView = { members: [], left: 0, held: 'incomplete', movesPerMinute: 0 };
 
 export class RingManager {
   readonly #options: RingManagerOptions;
@@ -56,9 +75,18 @@ export class RingManager {
   charge(table: RingTable, started: readonly number[]): void {
     const managed = this.#managed.get(table.ring);
     if (managed === undefined) return;
-    const isLeaving = (slot: number): boolean =>
-      managed.leaving.has(table.members[table.owner[slot]!]?.incarnation ?? '');
+    const leaving = new Set(managed.seen.members.flatMap((m) => (m.leaving ? [m.incarnation] : [])));
+    const isLeaving = (slot: number): boolean => leaving.has(table.members[table.owner[slot]!]?.incarnation ?? '');
+    managed.history.observe(table, this.#options.clock.monotonicMs());
     managed.budget.charge(started.filter((slot) => !isLeaving(slot)).length);
+  }
+
+  /** What is known of a ring; undefined before its first round. */
+  view(name: string): RingView | undefined {
+    const managed = this.#managed.get(name);
+    return (
+      managed && { ...managed.seen, movesPerMinute: managed.history.movesPerMinute(this.#options.clock.monotonicMs()) }
+    );
   }
 
   /** One round over every ring with the rows of all processes. Rejects when the store fails. */
@@ -79,12 +107,25 @@ export class RingManager {
   async #manage(name: string, ring: ChannelRing, rows: Heartbeat[], now: number, delayMs: number): Promise<void> {
     const managed = this.#of(name, ring);
     const table = await this.#options.tables.refresh(name);
+    if (ring.metadata.deletionTimestamp !== undefined && !this.#isUsed(ring)) {
+      if (table) await this.#put(name, retire(table), []);
+      return;
+    }
     const round = managed.membership.observe(rows, table, this.#cellsOf(ring), now, delayMs);
-    managed.leaving = new Set(round.members.flatMap((m) => (m.leaving ? [m.incarnation] : [])));
-    if (round.verdict.withheld !== undefined) return;
-    if (table === undefined && !round.complete) return;
+    const { withheld } = round.verdict;
+    const isNew = table === undefined || table.members.length === 0;
+    const held = withheld ?? (isNew && !round.complete ? 'incomplete' : undefined);
+    managed.seen = { ...managed.seen, members: round.members, held };
+    if (held !== undefined) return;
     await this.#commit(name, ring, table ?? emptyTable(name), round, managed);
     await this.#forget(table, round);
+  }
+
+  /** A Workspace that names the ring keeps it, even if it is being deleted. */
+  #isUsed({ metadata: { name, namespace } }: ChannelRing): boolean {
+    return [...this.#options.workspaces.values()].some(
+      (w) => w.metadata.namespace === namespace && w.spec.ring === name,
+    );
   }
 
   async #commit(
@@ -94,33 +135,50 @@ export class RingManager {
     { members, verdict }: Round,
     managed: ManagedRing,
   ): Promise<void> {
-    const { store, tables, clock, log, onCommit } = this.#options;
-    const now = clock.monotonicMs();
+    const now = this.#options.clock.monotonicMs();
     const dead = gone(table, members, verdict.dead);
     const late = overdue(dead, managed.goneSince, now);
-    const seen = JSON.stringify([table.epoch, members, [...dead], [...late]]);
-    if (seen === managed.settled) return;
-    const planned = plan(table, members, { overdue: late });
+    const options: PlanOptions = { overdue: late, pins: pinsOf(ring) };
+    const seen = JSON.stringify([table.epoch, members, [...dead], [...late], [...pinsOf(ring)]]);
+    if (seen === managed.settled) return this.#cool(name, ring, table, members, managed);
+    const planned = plan(table, members, options);
     const handoff = ring.spec.handoff ?? {};
     const policy = { maxMovesPerMinute: ring.spec.maxMovesPerMinute ?? 4096, batch: handoff.batch ?? 256 };
     const inFlight = table.target.reduce((n, target) => (target === NONE ? n : n + 1), 0);
     const moves = handoff.paused ? [] : managed.budget.choose(planned.moves, inFlight, policy, now);
+    managed.seen = { ...managed.seen, left: planned.moves.length - moves.length };
     const next = commitPlan(table, planned, { moves, dead });
-    if (next === undefined) {
-      if (planned.moves.length === 0) managed.settled = seen;
-      return;
-    }
+    if (next !== undefined) await this.#put(name, next, moves);
+    else if (planned.moves.length === 0 && inFlight === 0) managed.settled = seen;
+  }
+
+  /** Nothing is to be done by numbers: perhaps by load. */
+  async #cool(
+    name: string,
+    ring: ChannelRing,
+    table: RingTable,
+    members: readonly LiveMember[],
+    { hot, history }: ManagedRing,
+  ): Promise<void> {
+    const policy = hotSlotPolicy(ring.spec);
+    const now = this.#options.clock.monotonicMs();
+    if (ring.spec.handoff?.paused || !hot.isDue(policy, history, now)) return;
+    const reports = await this.#options.store.loads(name);
+    const pinned = pinsOf(ring);
+    const planned = plan(table, members, { pins: pinned });
+    const { moves, ...load } = hot.plan({ table, members: planned.members, pinned }, reports, policy, history, now);
+    const next = commitPlan(table, planned, { moves, dead: new Set() });
+    if (moves.length === 0 || next === undefined) return;
+    this.#options.log.info({ ring: name, moves: moves.length, ...load }, 'hot slots change places');
+    await this.#put(name, next, moves);
+  }
+
+  async #put(name: string, next: RingTable | undefined, moves: readonly Move[]): Promise<void> {
+    const { store, tables, log, onCommit } = this.#options;
+    if (next === undefined) return;
     if (!(await store.compareAndSetTable(next))) return onCommit(name, 'conflict', []);
     log.info(
-      {
-        ring: name,
-        epoch: next.epoch,
-        members: members.length,
-        assigned: planned.assign.length,
-        standbys: planned.standbys.length,
-        moves: moves.length,
-        left: planned.moves.length - moves.length,
-      },
+      { ring: name, epoch: next.epoch, members: next.members.length, moves: moves.length },
       'ring table committed',
     );
     onCommit(name, 'committed', moves);
@@ -148,8 +206,10 @@ export class RingManager {
       }),
       budget: known?.budget ?? new MoveBudget(),
       goneSince: new Map<string, number>(),
-      leaving: new Set<string>(),
       settled: '',
+      history: known?.history ?? new SlotHistory(),
+      hot: known?.hot ?? new HotSlots(),
+      seen: known?.seen ?? NOTHING_SEEN,
     };
     this.#managed.set(name, made);
     return made;
@@ -164,6 +224,10 @@ export class RingManager {
     return views;
   }
 }
+
+/** Slot → Pod. */
+export const pinsOf = ({ spec }: Pick<ChannelRing, 'spec'>): Map<number, string> =>
+  new Map(spec.handoff?.pins?.map(({ slot, pod }) => [slot, pod]));
 
 /** Members that may be struck off: judged dead, or without a row at all, which a server that lives always has. */
 function gone(table: RingTable, members: readonly { incarnation: string }[], dead: ReadonlySet<string>): Set<string> {

@@ -8,6 +8,7 @@ import { fanOut } from './fan-out.ts';
 import type { ChannelMetrics } from './metrics.ts';
 import type { Plants } from './plants.ts';
 import { isProjectedEvent, type Projector } from './projector.ts';
+import type { SlotLoad } from './slot-load.ts';
 import type { Topic } from './topic.ts';
 import type { Decided } from './topic-writer.ts';
 import { isProjected, keyOf } from './write-op.ts';
@@ -16,6 +17,7 @@ export interface DeliveryOptions {
   projector: Projector;
   clock: Clock;
   metrics: ChannelMetrics;
+  slotLoad: SlotLoad;
   plants: Plants;
 }
 
@@ -62,7 +64,7 @@ export class Delivery {
 
   #event(topic: Topic, event: StoredEvent, trace: Trace | undefined): void {
     const { slot, epoch, subscribers } = topic;
-    const { metrics, plants } = this.#o;
+    const { metrics, plants, slotLoad } = this.#o;
     const member = memberOf(event);
     topic.head = { seq: event.seq, ts: event.ts };
     if (member !== undefined) topic.members.committed(member.user, member.joined);
@@ -70,6 +72,7 @@ export class Delivery {
     topic.recent.push({ seq: event.seq, frame });
     fanOut(subscribers, frame, metrics);
     metrics.fanOut(subscribers.size, subscribers.size);
+    slotLoad.count(slot, 1 + subscribers.size);
     metrics.eventsEncoded.inc();
   }
 }

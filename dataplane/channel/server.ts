@@ -31,6 +31,7 @@ import { NO_PLANTS, type Plants } from './plants.ts';
 import { Projector } from './projector.ts';
 import { authorise, isRead, type ReadOperation, read } from './reads.ts';
 import { RingMember } from './ring-member.ts';
+import { SlotLoad, SlotLoadReporter } from './slot-load.ts';
 import { Slots } from './slots.ts';
 import { subscribe } from './subscribe.ts';
 import { TableControl } from './table-control.ts';
@@ -73,6 +74,8 @@ export class ChannelServer {
   readonly #peers: LinkedOwnerClient;
   readonly #batcher: Batcher;
   readonly #projector: Projector;
+  readonly #slotLoad = new SlotLoad();
+  readonly #reporter: SlotLoadReporter;
   readonly #delivery: Delivery;
   readonly #member: RingMember;
   readonly #hello: Hello;
@@ -105,7 +108,9 @@ export class ChannelServer {
       ...(options.loads && { loads: options.loads }),
     });
     this.#projector = new Projector({ store, ring, owners: this.#peers, clock, random, log, metrics });
-    this.#delivery = new Delivery({ projector: this.#projector, clock, metrics, plants: this.#plants });
+    const slotLoad = this.#slotLoad;
+    this.#delivery = new Delivery({ projector: this.#projector, clock, metrics, slotLoad, plants: this.#plants });
+    this.#reporter = new SlotLoadReporter({ load: slotLoad, store: store.ring, incarnation, ring, clock, log });
     this.#batcher = new Batcher({
       ...{ store, owner: incarnation, ring, clock, random, log, metrics, plants: this.#plants },
       fenced: (claims) => this.#fenced(claims),
@@ -119,7 +124,7 @@ export class ChannelServer {
     });
     this.#member = new RingMember({
       ...{ store, row, heartbeatMs, missed, clock, random, log, metrics, control: this.#control, slots: this.#slots },
-      load: () => ({ sockets: 0, slots: this.#slots.size, topics: this.#topics.size, perSecond: 0 }),
+      load: () => ({ sockets: 0, slots: this.#slots.size, topics: this.#topics.size, perSecond: slotLoad.perSecond }),
       claimed: (slots) => this.#tellOwned([...this.#sessions], slots),
       lost: (slot) => this.#lost(slot),
       handOff: (table) => handoff.run(table),
@@ -178,6 +183,7 @@ export class ChannelServer {
   #stop(): void {
     this.#sweeper.cancel();
     this.#ticker.cancel();
+    this.#reporter.close();
     this.#batcher.close();
     this.#projector.close();
     this.#topics.close();
@@ -372,6 +378,7 @@ export class ChannelServer {
   }
 
   #lost(slot: number): void {
+    this.#slotLoad.forget(slot);
     this.#slots.release(slot);
     for (const topic of this.#topics.ofSlot(slot)) {
       this.#topics.drop(topic);

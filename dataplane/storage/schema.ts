@@ -12,7 +12,7 @@
  * Ids are 63-bit numbers; `kind` is the letter of an id whose table holds several kinds. Times: `ts` microseconds,
  * `*_ms` milliseconds, `created` seconds.
  */
-import { ringTables } from '../../cells/contract/ring-store-sql.ts';
+import { ringTables, slotLoadTable } from '../../cells/contract/ring-store-sql.ts';
 import { type Dialect, type Statement, statement } from '../../cells/contract/sql/database.ts';
 import { insertOrKeep } from '../../cells/contract/sql/statements.ts';
 
@@ -35,6 +35,7 @@ export const MIGRATIONS: readonly Migration[] = [
       allWorkers(dialect),
     ],
   },
+  { version: 2, name: 'slot-loads', statements: (dialect) => [statement(slotLoadTable(dialect))] },
 ];
 
 const table = (dialect: Dialect, name: string, lines: readonly string[]): string =>

@@ -24,8 +24,29 @@ export function ringConformance(subject: Subject): void {
     const won = await Promise.all(Array.from({ length: 6 }, () => ring.compareAndSetTable(nextTable(first))));
     assert.equal(won.filter(Boolean).length, 1);
     assert.equal((await ring.readTable('ns/a', 1))?.epoch, 2);
-    await ring.deleteTable('ns/a');
-    assert.equal(await ring.readTable('ns/a'), undefined);
+  });
+
+  it('keeps the last load report of a process, until it is forgotten', async () => {
+    const { ring } = subject.store;
+    const report = {
+      incarnation: 'l/a',
+      ring: 'ns/l',
+      counter: 1,
+      perSecond: 12.5,
+      hottest: [[16_383, 7.25]] as const,
+    };
+    await ring.reportLoad(report);
+    await ring.reportLoad({ ...report, incarnation: 'l/b', hottest: [] });
+    await ring.reportLoad({ ...report, counter: 2 });
+    assert.deepEqual(await ring.loads('ns/l'), [
+      { ...report, counter: 2 },
+      { ...report, incarnation: 'l/b', hottest: [] },
+    ]);
+    await ring.forget(['l/a']);
+    assert.deepEqual(
+      (await ring.loads('ns/l')).map((l) => l.incarnation),
+      ['l/b'],
+    );
   });
 
   it('keeps one heartbeat a process; the control plane reads the same', async () => {
