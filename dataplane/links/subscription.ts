@@ -23,6 +23,7 @@ interface Waiter {
 }
 
 interface SubscribedUser {
+  user: UserId;
   actor: Actor;
   /** The owner has let the user in, at some time. */
   confirmed: boolean;
@@ -33,7 +34,6 @@ export class Subscription {
   readonly ring: string;
   readonly topic: TopicId;
   readonly slot: number;
-  readonly #workspace: WorkspaceId;
   readonly #routing: Routing;
   readonly #listener: TopicListener;
   readonly #users = new Map<UserId, SubscribedUser>();
@@ -48,15 +48,10 @@ export class Subscription {
   #failures = 0;
   #closed = false;
 
-  constructor(
-    at: { ring: string; topic: TopicId; slot: number; workspace: WorkspaceId },
-    routing: Routing,
-    listener: TopicListener,
-  ) {
+  constructor(at: { ring: string; topic: TopicId; slot: number }, routing: Routing, listener: TopicListener) {
     this.ring = at.ring;
     this.topic = at.topic;
     this.slot = at.slot;
-    this.#workspace = at.workspace;
     this.#routing = routing;
     this.#listener = listener;
   }
@@ -67,7 +62,7 @@ export class Subscription {
 
   add(user: UserId, actor: Actor, waiter: Waiter): void {
     const known = this.#users.get(user);
-    if (known === undefined) this.#users.set(user, { actor, confirmed: false, waiters: [waiter] });
+    if (known === undefined) this.#users.set(user, { user, actor, confirmed: false, waiters: [waiter] });
     else known.waiters.push(waiter); // asked again all the same: it may have been kicked since
     this.#pump();
   }
@@ -140,29 +135,34 @@ export class Subscription {
   #pump(): void {
     if (this.#closed || this.#asked !== undefined || this.#retry !== undefined || this.#users.size === 0) return;
     const whole = this.#peer === undefined;
-    const users = [...this.#users].filter(([, u]) => whole || u.waiters.length > 0).map(([id]) => id);
-    if (users.length === 0) return;
+    const due = [...this.#users.values()].filter((u) => whole || u.waiters.length > 0);
+    // One request speaks for one workspace: whoever asks for a foreign topic must not speak for those whose it is. Users
+    // who were let in before go first, since a subscription that must be made again is made for them.
+    const workspace = (due.find((u) => u.confirmed) ?? due[0])?.actor.workspace;
+    if (workspace === undefined) return;
+    const users = due.filter((u) => u.actor.workspace === workspace);
     const route = this.#routing.pick(this.ring, this.slot);
     const peer = this.#peer ?? route.peer;
     if (peer === undefined || !peer.up) {
       this.#later();
       return;
     }
-    this.#ask(peer, route.epoch, users);
+    this.#ask(peer, route.epoch, workspace, users);
   }
 
-  #ask(peer: PeerLink, epoch: number, users: UserId[]): void {
+  #ask(peer: PeerLink, epoch: number, workspace: WorkspaceId, asked: readonly SubscribedUser[]): void {
     const request = ++this.#request;
     this.#asked = peer;
     this.#epoch = epoch;
     // Waiters stay with their user until an answer names it: a refusal or a reroute asks again for them.
-    const waiting = new Map(users.map((user) => [user, [...(this.#users.get(user)?.waiters ?? [])]]));
+    const waiting = new Map(asked.map(({ user, waiters }) => [user, [...waiters]]));
+    const users = [...waiting.keys()];
     const args: Operations['subscribe']['args'] = {
       users,
       ...(this.#last === undefined ? {} : { afterSeq: this.#last }),
     };
-    const sole = users.length === 1 ? this.#users.get(users[0]!)?.actor : undefined;
-    const actor: Actor = sole ?? { workspace: this.#workspace, user: undefined, roles: [] };
+    const sole = asked.length === 1 ? asked[0]!.actor : undefined;
+    const actor: Actor = sole ?? { workspace, user: undefined, roles: [] };
     const body = Buffer.from(
       JSON.stringify({ op: 'subscribe', ring: this.ring, args, actor } satisfies Request<'subscribe'>),
     );

@@ -35,7 +35,7 @@ export class Subscriptions implements TopicSubscriptions {
     if (user === undefined)
       return Promise.reject(new ChatError('invalid_arguments', { argument: 'actor', problem: 'has no user' }));
     this.#options.useRing(ring);
-    const subscription = this.#subscription(ring, topic, actor);
+    const subscription = this.#subscription(ring, topic);
     return new Promise((resolve, reject) => {
       const waiter = {
         resolve: (head: number): void => {
@@ -88,10 +88,10 @@ export class Subscriptions implements TopicSubscriptions {
     this.#topics.clear();
   }
 
-  #subscription(ring: string, topic: TopicId, actor: Actor): Subscription {
+  #subscription(ring: string, topic: TopicId): Subscription {
     let subscription = this.#topics.get(topic);
     if (subscription === undefined) {
-      const at = { ring, topic, slot: slotOf(numberOf(topic)), workspace: actor.workspace };
+      const at = { ring, topic, slot: slotOf(numberOf(topic)) };
       subscription = new Subscription(at, this.#options.routing, {
         event: (event) => this.#options.listener.event(event),
         transient: (id, json) => this.#options.listener.transient(id, json),
