@@ -26,7 +26,7 @@ export interface ApiServices {
   store: Store;
   owners: OwnerClient;
   control: ControlSource;
-  tokens: TokenVerifier;
+  tokens: Pick<TokenVerifier, 'verify'>;
   users: Users;
   sessions: SessionTokens;
   ids: IdMinter;

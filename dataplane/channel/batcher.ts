@@ -6,9 +6,9 @@ import { type Clock, type Random, sleep } from '../../cells/contract/clock.ts';
 import { ChatError, hasCode } from '../../cells/contract/errors.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import { backoffMs } from '../links/backoff.ts';
+import type { Plants } from '../protocol/plants.ts';
 import type { Fence, LogEntry, Store } from '../storage/store.ts';
 import type { ChannelMetrics } from './metrics.ts';
-import type { Plants } from './plants.ts';
 import type { TopicWriter } from './topic-writer.ts';
 
 const MAX_ROWS = 512;
@@ -124,8 +124,8 @@ export class Batcher {
     const slots = new Set((e.details.slots as number[] | undefined) ?? parts.map((p) => p.writer.topic.slot));
     const lost = parts.filter((p) => slots.has(p.writer.topic.slot));
     this.#o.fenced(this.#fencesOf(lost));
-    if (this.#o.plants.has('stale-owner-fanout')) for (const { writer } of lost) writer.committed();
-    else this.#refuse(lost);
+    for (const { writer } of lost) writer.plantFenced();
+    this.#refuse(lost);
     return parts.filter((p) => !slots.has(p.writer.topic.slot));
   }
 

@@ -2,11 +2,11 @@
 import type { Clock } from '../../cells/contract/clock.ts';
 import type { Trace } from '../protocol/frames.ts';
 import type { Operations } from '../protocol/operations.ts';
+import type { Plants } from '../protocol/plants.ts';
 import type { StoredEvent } from '../storage/store.ts';
 import { eventFrame, memberOf } from './event-frame.ts';
 import { fanOut } from './fan-out.ts';
 import type { ChannelMetrics } from './metrics.ts';
-import type { Plants } from './plants.ts';
 import { isProjectedEvent, type Projector } from './projector.ts';
 import type { SlotLoad } from './slot-load.ts';
 import type { Topic } from './topic.ts';
@@ -62,6 +62,17 @@ export class Delivery {
     if (projected.length > 0) void this.#o.projector.committed(topic, projected);
   }
 
+  /** Only as a planted bug: the frames leave, whatever becomes of the events. */
+  plantFanOut(topic: Topic, decided: readonly Decided[]): void {
+    const { slot, epoch, subscribers } = topic;
+    for (const { entry, trace } of decided.flatMap((d) => d.events))
+      fanOut(
+        subscribers,
+        eventFrame(entry, { slot, epoch, trace, member: memberOf(entry) }, this.#o.plants),
+        this.#o.metrics,
+      );
+  }
+
   #event(topic: Topic, event: StoredEvent, trace: Trace | undefined): void {
     const { slot, epoch, subscribers } = topic;
     const { metrics, plants, slotLoad } = this.#o;
@@ -69,6 +80,7 @@ export class Delivery {
     topic.head = { seq: event.seq, ts: event.ts };
     if (member !== undefined) topic.members.committed(member.user, member.joined);
     const frame = eventFrame(event, { slot, epoch, trace, member }, plants);
+    if (event.type === 'message_deleted' && !plants.has('deleted-text-revived')) topic.recent.forget();
     topic.recent.push({ seq: event.seq, frame });
     fanOut(subscribers, frame, metrics);
     metrics.fanOut(subscribers.size, subscribers.size);

@@ -1,8 +1,8 @@
 /** Durable events as frames: encoded once, the same bytes to every link. */
 import { numberOf, type UserId } from '../../cells/contract/ids.ts';
 import { encodeFrame, FLAG, KIND, type Trace } from '../protocol/frames.ts';
+import type { Plants } from '../protocol/plants.ts';
 import type { EventType, StoredEvent } from '../storage/store.ts';
-import type { Plants } from './plants.ts';
 
 export interface FrameOf {
   slot: number;

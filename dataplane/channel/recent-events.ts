@@ -15,6 +15,11 @@ export class RecentEvents {
     this.#frames.push(frame);
   }
 
+  /** A text among them was deleted: from now on the log alone knows how the past reads. */
+  forget(): void {
+    this.#frames = [];
+  }
+
   /** The events after `seq`, or undefined when not all of them are kept. */
   after(seq: number): RecentFrame[] | undefined {
     const first = this.#frames[0];

@@ -10,6 +10,7 @@ import { Liveness, type Verdict } from '../../cells/contract/liveness.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import type { Heartbeat, NodeLoad } from '../../cells/contract/ring-store.ts';
 import { memberIndex, NONE, type RingTable } from '../../cells/contract/ring-table.ts';
+import type { Plants } from '../protocol/plants.ts';
 import type { Store } from '../storage/store.ts';
 import { Claims } from './claims.ts';
 import { evacuate, takeover } from './commits.ts';
@@ -35,6 +36,7 @@ export interface RingMemberOptions {
   lost(slot: number): void;
   /** Carries out the planned moves that the table asks of this owner. Called in turn; never rejects. */
   handOff(table: RingTable): Promise<void>;
+  plants: Plants;
 }
 
 /** Above this the server owns nothing: its ts would be far off everybody else's. */
@@ -49,6 +51,8 @@ export class RingMember {
   #timer: Timer | undefined;
   #counter = 0;
   #ticks = 0;
+  /** Only as a planted bug: the last poll failed, and nobody was heard of in it. */
+  #plantAllSilent = false;
   #leaving = false;
   #closed = false;
   #beatFailed = false;
@@ -186,8 +190,10 @@ export class RingMember {
     } catch {
       this.#verdict = this.#liveness.observeFailure(clock.monotonicMs());
       this.#rowless.clear();
+      this.#plantAllSilent = this.#o.plants.has('failover-on-dead-store');
     }
     await this.refresh();
+    if (this.#verdict.withheld !== 'failed') this.#plantAllSilent = false;
   }
 
   async #checkClock(): Promise<void> {
@@ -209,6 +215,7 @@ export class RingMember {
 
   /** Nobody is dead to a server that cannot write its own row: it may be the one that is cut off. */
   #isDead(incarnation: string): boolean {
+    if (this.#plantAllSilent) return true;
     if (this.#beatFailed || this.#verdict === undefined || this.#verdict.withheld !== undefined) return false;
     return this.#verdict.dead.has(incarnation) || (this.#rowless.get(incarnation) ?? 0) >= this.#o.missed;
   }

@@ -16,6 +16,7 @@ import { slotOf } from '../../cells/contract/slot.ts';
 import { LinkedOwnerClient } from '../links/owner-client.ts';
 import { bodyOf, decodeHeader, encodeFrame, FLAG, type Header, KIND } from '../protocol/frames.ts';
 import type { Hello, Operations, Request, Response } from '../protocol/operations.ts';
+import { NO_PLANTS, type Plants } from '../protocol/plants.ts';
 import type { Link, LinkTransport } from '../protocol/transport.ts';
 import type { Store } from '../storage/store.ts';
 import { Batcher } from './batcher.ts';
@@ -27,7 +28,6 @@ import { Handoff } from './handoff.ts';
 import { LinkSession } from './link-session.ts';
 import type { ChannelMetrics } from './metrics.ts';
 import { ownedFrames } from './owned-frames.ts';
-import { NO_PLANTS, type Plants } from './plants.ts';
 import { Projector } from './projector.ts';
 import { authorise, isRead, type ReadOperation, read } from './reads.ts';
 import { RingMember } from './ring-member.ts';
@@ -128,6 +128,7 @@ export class ChannelServer {
       claimed: (slots) => this.#tellOwned([...this.#sessions], slots),
       lost: (slot) => this.#lost(slot),
       handOff: (table) => handoff.run(table),
+      plants: this.#plants,
     });
     this.#sweeper = clock.every(SWEEP_MS, () => this.#sweep());
     this.#ticker = clock.every(TICK_MS, () => {
@@ -364,6 +365,7 @@ export class ChannelServer {
         offer: (w) => this.#batcher.offer(w),
         committed: (t, decided) => this.#delivery.committed(t, decided),
         found: (t, events) => this.#delivery.found(t, events),
+        plantFanOut: (t, decided) => this.#delivery.plantFanOut(t, decided),
         refusal: (t) => this.#refusal(t.slot),
       });
       this.#writers.set(topic, writer);

@@ -2,11 +2,11 @@
 import { ChatError } from '../../cells/contract/errors.ts';
 import type { UserId } from '../../cells/contract/ids.ts';
 import type { Operations, Request } from '../protocol/operations.ts';
+import type { Plants } from '../protocol/plants.ts';
 import type { Store, StoredEvent } from '../storage/store.ts';
 import { eventFrame, memberOf } from './event-frame.ts';
 import type { Subscriber } from './fan-out.ts';
 import type { LinkSession } from './link-session.ts';
-import type { Plants } from './plants.ts';
 import { authorise } from './reads.ts';
 import type { Topic } from './topic.ts';
 

@@ -1,9 +1,16 @@
 /** The slot table as a ControlSource: a channel server's own links to other owners need no control plane. */
-import type { ControlSource, RouteMember, SlotRoute } from '../../cells/contract/control.ts';
+import type {
+  ControlSource,
+  DrainOrder,
+  RouteMember,
+  SlotRoute,
+  WorkspaceEntry,
+} from '../../cells/contract/control.ts';
+import type { WorkspaceId } from '../../cells/contract/ids.ts';
 import { type Member, NONE, type RingTable } from '../../cells/contract/ring-table.ts';
 
 export class TableControl implements ControlSource {
-  readonly ready = Promise.resolve();
+  readonly ready: Promise<void> = Promise.resolve();
   readonly #listeners = new Set<(ring: string, slots: readonly number[]) => void>();
   #table: RingTable | undefined;
 
@@ -43,16 +50,16 @@ export class TableControl implements ControlSource {
     return () => void this.#listeners.delete(listener);
   }
 
-  workspace(): Promise<undefined> {
+  workspace(_id: WorkspaceId): Promise<WorkspaceEntry | undefined> {
     return Promise.resolve(undefined);
   }
-  onWorkspace(): () => void {
+  onWorkspace(_listener: (entry: WorkspaceEntry | undefined, id: WorkspaceId) => void): () => void {
     return () => {};
   }
-  drainOrder(): undefined {
+  drainOrder(): DrainOrder | undefined {
     return undefined;
   }
-  onDrainOrder(): () => void {
+  onDrainOrder(_listener: (order: DrainOrder) => void): () => void {
     return () => {};
   }
   close(): Promise<void> {

@@ -7,10 +7,10 @@ import { formatTs } from '../../cells/contract/ids.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import { backoffMs } from '../links/backoff.ts';
 import type { Response } from '../protocol/operations.ts';
+import type { Plant, Plants } from '../protocol/plants.ts';
 import type { LogEntry, Store, StoredEvent } from '../storage/store.ts';
 import { decide } from './decide.ts';
 import { Draft, type DraftEvent } from './draft.ts';
-import type { Plants } from './plants.ts';
 import type { Topic } from './topic.ts';
 import { internalFailure, keyOf, knownEnough, lookUp, postedOf, readsMessage, type WriteOp } from './write-op.ts';
 
@@ -42,6 +42,8 @@ export interface WriterEnvironment {
   found(topic: Topic, events: readonly StoredEvent[]): void;
   /** The slot is not ours (any more). */
   refusal(topic: Topic): Response;
+  /** Only as a planted bug: fans out what may never be stored. */
+  plantFanOut(topic: Topic, decided: readonly Decided[]): void;
 }
 
 export class TopicWriter {
@@ -93,6 +95,17 @@ export class TopicWriter {
     }
   }
 
+  /** Only as planted bugs: answers or fans out what the fence has just refused. */
+  plantFenced(): void {
+    this.#plant('frozen-owner-acks', 'stale-owner-fanout');
+  }
+
+  #plant(acks: Plant, fansOut: Plant): void {
+    const { plants, plantFanOut } = this.#env;
+    if (plants.has(acks)) for (const { op, response } of this.#inFlight ?? []) op.respond(response);
+    if (plants.has(fansOut)) plantFanOut(this.topic, this.#inFlight ?? []);
+  }
+
   /** Decides what is ready, as one batch. Undefined when there is nothing to store. */
   take(): LogEntry[] | undefined {
     if (this.#inFlight !== undefined || this.topic.dropped) return undefined;
@@ -113,8 +126,8 @@ export class TopicWriter {
       decided.push({ op, response, events: draft.events.slice(before) });
     }
     if (decided.length === 0) return undefined;
-    if (this.#env.plants.has('ack-before-store')) for (const d of decided) d.op.respond(d.response);
     this.#inFlight = decided;
+    this.#plant('ack-before-store', 'fan-out-before-store');
     if (draft.events.length > 0) return draft.events.map((e) => e.entry);
     this.committed();
     return undefined;

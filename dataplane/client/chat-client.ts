@@ -7,6 +7,7 @@ import { ChatError, type ErrorCode } from '../../cells/contract/errors.ts';
 import { systemClock, systemRandom } from '../../cells/contract/system-clock.ts';
 import { CLOSE, shouldReconnect } from '../protocol/close-codes.ts';
 import { LIMITS } from '../protocol/limits.ts';
+import { NO_PLANTS, type Plants } from '../protocol/plants.ts';
 import { backoffMs } from './backoff.ts';
 import { type ClientEvent, Feed, type FeedHandlers, type FeedStats } from './feed.ts';
 import type { HistoryRecord } from './history/index.ts';
@@ -32,6 +33,8 @@ export interface ChatClientOptions {
   http?: Http;
   clock?: Clock;
   random?: Random;
+  /** Test-only; see dataplane/protocol/plants.ts. */
+  plants?: Plants;
 }
 
 /** `stopped`: for good, by `close` or by a close code that forbids coming back. */
@@ -96,7 +99,8 @@ export class ChatClient {
     const handlers: FeedHandlers = {
       event: (event) => options.onEvent?.(event),
       history: (args) => this.#api.call('conversations.history', args),
-      behind: () => this.#drop('left something out'),
+      behind: (reason) => this.#drop(reason),
+      plants: options.plants ?? NO_PLANTS,
       ...(options.record === undefined ? {} : { record: options.record }),
     };
     this.#feed = new Feed(handlers);

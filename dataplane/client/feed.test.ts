@@ -142,6 +142,22 @@ describe('topics', () => {
     assert.equal(bench.client.positions.has('C77'), false);
   });
 
+  it('the ack of a post is no place in a channel that was left: a new membership begins with its own event', async () => {
+    const { bench, seen, records } = watched();
+    await bench.start();
+    const other = (seq: number, type = 'message', user = 'U8'): void => bench.message(seq, { type, user });
+    other(1, 'member_left_channel', ME);
+    const posted = bench.client.post(CHANNEL, 'in good faith');
+    const [{ id }] = bench.socket.frames('message') as [{ id: number }];
+    bench.socket.send({ ok: true, reply_to: id, ts: '5.0', seq: 5 });
+    await posted;
+    assert.partialDeepStrictEqual(records.at(-1), { kind: 'ack', seq: 5, via: 'http' });
+    other(3, 'member_joined_channel', ME);
+    for (const seq of [4, 5, 6]) other(seq);
+    assert.deepEqual(seqs(seen), [1, 3, 4, 5, 6]);
+    assert.equal(bench.client.state, 'ready');
+  });
+
   it('a gap of a topic without a history is told once, and passed over', async () => {
     const { bench, seen } = watched();
     await bench.start();

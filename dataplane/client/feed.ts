@@ -1,6 +1,7 @@
 /** What comes in, put in order: one cursor a topic, gaps filled from the history, duplicates dropped. */
 import { ChatError } from '../../cells/contract/errors.ts';
 import { isChannelId } from '../../cells/contract/ids.ts';
+import type { Plants } from '../protocol/plants.ts';
 import { type Gap, GapFill, type HistoryMessage, type ReadHistory } from './gap-fill.ts';
 import { type HistoryRecord, payloadHash } from './history/index.ts';
 import type { OutgoingPost, PostResult } from './outbox.ts';
@@ -30,10 +31,14 @@ export interface FeedHandlers {
   event(event: ClientEvent): void;
   /** conversations.history. */
   history: ReadHistory;
-  /** Something is missing that nobody announced: resume. */
-  behind(): void;
+  /** Something is missing that the present session will not bring: resume. */
+  behind(reason: string): void;
   record?(record: HistoryRecord): void;
+  plants: Plants;
 }
+
+/** The server did not send what is next, nor said that it would not: it should never happen. */
+export const LEFT_OUT = 'left something out';
 
 interface Item {
   event: ClientEvent;
@@ -118,9 +123,11 @@ export class Feed {
     const { channel, text, clientMsgId: client_msg_id } = post;
     const fields = { type: 'message', channel, user: this.#self, text, ts, seq, client_msg_id };
     const event: ClientEvent = { type: 'message', topic: channel, seq, fields, source: 'own' };
-    const cursor = this.#cursors.get(channel);
+    const known = this.#cursors.get(channel);
+    // Without a place in the topic the ack tells of the post, but is not its delivery: the event is still to come. So
+    // it is after the end of a membership: a new one begins with its own event, not with what we posted in it.
+    const cursor = known?.ended ? undefined : known;
     const due = cursor?.offer(seq, { event, text: undefined, post });
-    // Without a place in the topic the ack tells of the post, but is not its delivery: the event is still to come.
     if (cursor === undefined) this.#recordAck(channel, post, { ts, seq }, 'http');
     else if (due === undefined) this.#recordAck(channel, post, { ts, seq }, 'socket');
     else this.#deliver(channel, due);
@@ -151,7 +158,7 @@ export class Feed {
 
   #behind(): void {
     this.stats.gaps++;
-    this.#handlers.behind();
+    this.#handlers.behind(LEFT_OUT);
   }
 
   #deliver(topic: string, items: readonly Item[]): void {
@@ -215,6 +222,10 @@ export class Feed {
   /** What comes meanwhile waits for the messages that are read. */
   #fill(gap: Gap, cursor: TopicCursor<Item>): void {
     this.stats.gaps++;
+    if (this.#handlers.plants.has('gap-not-filled')) {
+      this.#filled(gap, cursor, []);
+      return;
+    }
     cursor.fill();
     const stillWanted = (): boolean => this.#cursors.get(gap.channel) === cursor;
     this.#gapFill.read(
@@ -225,7 +236,7 @@ export class Feed {
       (e) => {
         if (!stillWanted()) return;
         // Until the gap is filled the topic stays where it is: the next session finds the gap again.
-        if (ChatError.from(e).retryable) this.#handlers.behind();
+        if (ChatError.from(e).retryable) this.#handlers.behind('history unavailable');
         else this.#filled(gap, cursor, []);
       },
     );

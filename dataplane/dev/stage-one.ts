@@ -140,7 +140,7 @@ async function startChannel(part: {
     return server.close(0);
   };
   try {
-    control.setTable(await ownRing(store.ring, DEV_RING, { ...member, address: server.address }));
+    control.update(await ownRing(store.ring, DEV_RING, { ...member, address: server.address }));
     const deadline = clock.monotonicMs() + READY_DEADLINE_MS;
     while (server.slotCount < SLOTS) {
       if (clock.monotonicMs() > deadline) throw new ChatError('not_ready');

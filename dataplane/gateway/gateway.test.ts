@@ -55,6 +55,36 @@ describe('a session', () => {
     assert.partialDeepStrictEqual(await bob.frame((f) => f.text === 'hi'), { user: ALICE, seq: ack.seq });
   });
 
+  it('keeps them in order over the end of a membership and a new one', async () => {
+    const held = Promise.withResolvers<{ ts: string; seq: number; duplicate: boolean }>();
+    await rig.start({
+      owners: (listener) => {
+        const client = rig.owners.client(listener);
+        const call = ((c: { op: string }) => (c.op === 'post' ? held.promise : client.call(c as never))) as never;
+        return { ...client, call };
+      },
+    });
+    rig.target = 1;
+    const bob = await boot(BOB).opened();
+    await bob.type('boot');
+    rig.owners.kick(GENERAL, BOB);
+    await bob.type('member_left_channel');
+    bob.send({ id: 1, type: 'message', channel: GENERAL, text: 'mine' });
+    bob.send({ id: 2, type: 'ping' });
+    await bob.type('pong');
+    rig.owners.join(GENERAL, BOB);
+    rig.owners.post(GENERAL, ALICE, 'one');
+    await bob.frame((f) => f.text === 'one');
+    held.resolve({ ts: '1.000000', seq: rig.owners.head(GENERAL) + 2, duplicate: false });
+    bob.send({ id: 3, type: 'ping' });
+    await bob.frame((f) => f.reply_to === 3);
+    rig.owners.post(GENERAL, ALICE, 'two');
+    rig.owners.post(GENERAL, BOB, 'mine');
+    await bob.frame((f) => f.reply_to === 1);
+    const order = bob.frames.map((f) => f.text ?? f.reply_to).filter((x) => x === 'two' || x === 1);
+    assert.deepEqual(order, ['two', 1]);
+  });
+
   it('keeps ack and events in seq order when the answer is late', async () => {
     const alice = await boot().opened();
     await alice.type('boot');

@@ -12,6 +12,7 @@ import type { SessionTokens } from '../auth/session-tokens.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { OwnerClient, TopicListener } from '../protocol/owner-client.ts';
+import { NO_PLANTS, type Plants } from '../protocol/plants.ts';
 import type { Directory } from '../storage/store.ts';
 import { noTracer, type Tracer } from '../tracing/tracing.ts';
 import { Admission } from './admission.ts';
@@ -41,6 +42,10 @@ export interface GatewayOptions {
   /** Time over which `close` sends the clients away, in ms. */
   shutdownSpreadMs?: number;
   admission?: { inFlight: number; queued: number };
+  /** Most events of one topic that a resume replays; when more were missed the client gets a gap. */
+  replayEvents?: number;
+  /** Test-only; see plants.ts. */
+  plants?: Plants;
 }
 
 const DEFAULT_ADMISSION = { inFlight: 64, queued: 10_000 };
@@ -70,9 +75,10 @@ export class Gateway {
     const metrics = options.metrics ?? noMetrics;
     const tracer = options.tracer ?? noTracer;
     const heartbeatMs = options.heartbeatMs ?? LIMITS.heartbeatMs;
+    const plants = options.plants ?? NO_PLANTS;
     // The hub listens to the client that it subscribes with: the one is there before the other is used.
     const subscriptions = { add: deferred(() => this.#owners, 'add'), remove: deferred(() => this.#owners, 'remove') };
-    this.#hub = new Hub({ subscriptions, clock, metrics, tracer });
+    this.#hub = new Hub({ subscriptions, clock, metrics, tracer, plants });
     this.#owners = options.owners(this.#hub);
     this.#context = {
       hub: this.#hub,
@@ -86,6 +92,8 @@ export class Gateway {
       log,
       incarnation,
       heartbeatMs,
+      replayEvents: options.replayEvents ?? LIMITS.replayEvents,
+      plants,
     };
     this.#admission = new Admission(options.admission ?? DEFAULT_ADMISSION);
     this.#shedder = new Shedder({ control, sessions: () => this.#sessions.values(), clock, random });

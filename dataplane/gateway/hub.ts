@@ -7,6 +7,7 @@ import { hasCode } from '../../cells/contract/errors.ts';
 import { kindOf, type TopicId, type UserId } from '../../cells/contract/ids.ts';
 import type { Actor } from '../protocol/operations.ts';
 import type { TopicEvent, TopicListener, TopicSubscriptions } from '../protocol/owner-client.ts';
+import type { Plants } from '../protocol/plants.ts';
 import type { Tracer } from '../tracing/tracing.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import { LiveEvent } from './live-event.ts';
@@ -33,6 +34,7 @@ export interface HubOptions {
   clock: Clock;
   metrics: GatewayMetrics;
   tracer: Tracer;
+  plants: Plants;
 }
 
 export class Hub implements TopicListener {
@@ -60,8 +62,10 @@ export class Hub implements TopicListener {
         this.#options.subscriptions.remove(topic, subscriber.user);
       return head;
     } catch (e: unknown) {
+      const denied = hasCode(e, 'channel_not_found') || hasCode(e, 'not_in_channel');
+      if (denied && this.#options.plants.has('denial-forgotten')) return 0;
       this.unsubscribe(topic, subscriber);
-      if (hasCode(e, 'channel_not_found') || hasCode(e, 'not_in_channel')) return undefined;
+      if (denied) return undefined;
       throw e;
     }
   }

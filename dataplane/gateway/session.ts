@@ -13,6 +13,7 @@ import { CLOSE } from '../protocol/close-codes.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Actor } from '../protocol/operations.ts';
 import type { OwnerClient } from '../protocol/owner-client.ts';
+import type { Plants } from '../protocol/plants.ts';
 import type { Directory } from '../storage/store.ts';
 import { parseTraceparent } from '../tracing/traceparent.ts';
 import type { Tracer } from '../tracing/tracing.ts';
@@ -40,6 +41,8 @@ export interface SessionContext {
   /** Of this gateway's process: makes post keys unique. */
   readonly incarnation: string;
   readonly heartbeatMs: number;
+  readonly replayEvents: number;
+  readonly plants: Plants;
 }
 
 /** A client that reads too slowly is cut here, and resumes. */
@@ -309,8 +312,10 @@ export class Session {
         span.end();
         this.#answered('ok');
         const ack = frames.postAck(frame.id, posted);
-        if (attachment === undefined) this.send(ack);
-        else attachment.stream.postStored(posted.seq, ack);
+        const now = this.#attachments.get(frame.channel);
+        if (attachment !== undefined && attachment === now) now.stream.postStored(posted.seq, ack);
+        else if (now !== undefined) now.stream.ackAt(posted.seq, ack);
+        else this.send(ack);
       },
       (e: unknown) => {
         const { code } = ChatError.from(e);

@@ -1,7 +1,6 @@
 /** One session's hold on one topic: its subscription in the hub and the stream that orders what leaves. */
 import { kindOf, type TopicId, type UserId } from '../../cells/contract/ids.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
-import { LIMITS } from '../protocol/limits.ts';
 import type { Subscriber } from './hub.ts';
 import type { LiveEvent } from './live-event.ts';
 import { OutFrame } from './out-frame.ts';
@@ -56,6 +55,8 @@ export class TopicAttachment implements Subscriber {
 
   denied(): void {
     if (this.#over) return;
+    this.stream.shutOut();
+    if (this.#over) return; // the end of the membership was among what waited
     this.#session.detach(this.#topic, this);
     this.#session.send(frames.channelLeft(this.#topic));
   }
@@ -86,7 +87,7 @@ export class TopicAttachment implements Subscriber {
    */
   async catchUp(after: number, head: number, options: { inside: boolean }): Promise<number> {
     let sent = 0;
-    if (head - after > LIMITS.replayEvents) await this.#gap(after, head);
+    if (head - after > this.#session.context.replayEvents) await this.#gap(after, head);
     else if (head > after) sent = await this.#replay(after, head, options.inside);
     this.stream.begin(head);
     return sent;

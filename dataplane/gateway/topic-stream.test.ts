@@ -45,6 +45,30 @@ function play(log: readonly Entry[], from: number, choose: () => number): string
 }
 
 describe('TopicStream', () => {
+  it('who is shut out still gets what waited for an answer, up to the end of the membership', () => {
+    const { out, stream } = rig();
+    stream.begin(0);
+    stream.postSent();
+    stream.event(live(1, ME));
+    stream.event(live(2));
+    stream.event(live(3, OTHER, { user: ME, joined: false }));
+    stream.event(live(4));
+    assert.deepEqual(out, []);
+    stream.shutOut();
+    assert.deepEqual(out, ['event 1', 'event 2', 'event 3', 'left 3']);
+  });
+
+  it('a post from before the stream is acknowledged in its place too', () => {
+    const { out, stream } = rig();
+    stream.ackAt(3, ack(3));
+    stream.begin(0);
+    stream.event(live(1));
+    stream.event(live(2));
+    stream.event(live(3, ME));
+    stream.event(live(4));
+    assert.deepEqual(out, ['event 1', 'event 2', 'ack 3', 'event 4']);
+  });
+
   it('puts the ack in the place of the event, whichever comes first', () => {
     for (const order of ['answer first', 'event first'] as const) {
       const { out, stream } = rig();

@@ -71,6 +71,11 @@ export class TopicStream {
   /** The post was stored at `seq`: its ack leaves in that place. */
   postStored(seq: number, ack: OutFrame): void {
     this.#unanswered--;
+    this.ackAt(seq, ack);
+  }
+
+  /** As postStored, for a post that was sent before this stream was: under a former membership, or none. */
+  ackAt(seq: number, ack: OutFrame): void {
     this.#acks.set(seq, ack);
     this.#drain();
   }
@@ -80,6 +85,20 @@ export class TopicStream {
     this.#unanswered--;
     this.#handlers.ack(answer);
     this.#drain();
+  }
+
+  /**
+   * The owner lets the user have the topic no longer. What waits here for the answer to an own post is still the
+   * user's, up to and with the event that ended the membership.
+   */
+  shutOut(): void {
+    if (this.#phase !== 'live') return;
+    const end = this.#held.findIndex(({ member }) => member?.user === this.#user && !member.joined);
+    for (const event of this.#held.splice(0, end + 1)) {
+      if (event.seq <= this.#last) continue;
+      this.#deliver(event);
+      this.#flushAcks();
+    }
   }
 
   /** Nothing of the topic follows but answers to posts. */

@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { Plant } from '../channel/plants.ts';
+import type { Plant } from '../protocol/plants.ts';
 import type { RunResult } from './scenario.ts';
 
 export interface Job {

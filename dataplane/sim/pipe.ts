@@ -3,7 +3,7 @@
  * at all when the network between is cut. As with TCP, a cut alone closes nothing: what was sent waits, and a side that
  * is not told stays half-open until its own code gives up.
  */
-import type { SimNetwork } from './network.ts';
+import type { Route, SimNetwork } from './network.ts';
 import type { SimProcess } from './process.ts';
 
 export interface PipeHandlers<T> {
@@ -30,6 +30,8 @@ export class PipeSide<T> {
   readonly process: SimProcess;
   readonly #network: SimNetwork;
   readonly #peerProcess: SimProcess;
+  /** The zones that messages pass through, from the own one to the peer's. */
+  readonly #route: Route;
   #peer!: PipeSide<T>;
   #handlers: PipeHandlers<T> | undefined;
   /** Arrived before the handlers were set. */
@@ -40,16 +42,16 @@ export class PipeSide<T> {
   #closed = false;
   #ended = false;
 
-  private constructor(network: SimNetwork, process: SimProcess, peerProcess: SimProcess) {
+  private constructor(network: SimNetwork, route: Route, ends: [SimProcess, SimProcess]) {
     this.#network = network;
-    this.process = process;
-    this.#peerProcess = peerProcess;
-    process.onDeath(() => this.#finish(RESET));
+    this.#route = route;
+    [this.process, this.#peerProcess] = ends;
+    this.process.onDeath(() => this.#finish(RESET));
   }
 
-  static pair<T>(network: SimNetwork, a: SimProcess, b: SimProcess): [PipeSide<T>, PipeSide<T>] {
-    const left = new PipeSide<T>(network, a, b);
-    const right = new PipeSide<T>(network, b, a);
+  static pair<T>(network: SimNetwork, a: SimProcess, b: SimProcess, route: Route): [PipeSide<T>, PipeSide<T>] {
+    const left = new PipeSide<T>(network, route, [a, b]);
+    const right = new PipeSide<T>(network, [...route].reverse(), [b, a]);
     left.#peer = right;
     right.#peer = left;
     return [left, right];
@@ -67,7 +69,7 @@ export class PipeSide<T> {
 
   /** Bytes that could not leave: the peer is stopped or cut off. */
   bufferedBytes(): number {
-    const stuck = this.#network.isCut(this.process.zone, this.#peerProcess.zone) || this.#peerProcess.stopped;
+    const stuck = this.#network.isCut(this.#route) || this.#peerProcess.stopped;
     return stuck ? this.#queue.reduce((sum, item) => sum + item.bytes, 0) : 0;
   }
 
@@ -104,18 +106,16 @@ export class PipeSide<T> {
     const item = this.#queue[0];
     this.#moving = item !== undefined;
     if (item === undefined) return;
-    const { zone } = this.process;
-    if (this.#network.isCut(zone, this.#peerProcess.zone)) {
+    if (this.#network.isCut(this.#route)) {
       this.#network.onHeal(() => this.#move());
       return;
     }
-    const arrival = Math.max(item.sentAt + this.#network.latency(zone, this.#peerProcess.zone), this.#lastArrival);
+    const arrival = Math.max(item.sentAt + this.#network.latency(this.#route), this.#lastArrival);
     this.#network.at(arrival, () => this.#arrive(item));
   }
 
   #arrive(item: InFlight<T>): void {
-    const isCut = this.#network.isCut(this.process.zone, this.#peerProcess.zone);
-    if (this.#queue[0] === item && !isCut) this.#give(item);
+    if (this.#queue[0] === item && !this.#network.isCut(this.#route)) this.#give(item);
     this.#move(); // also when the connection was reset or cut while the item was on its way
   }
 

@@ -29,7 +29,9 @@ export class SimProcess {
   readonly #onCrash: OnCrash;
   readonly #onDeath: (() => void)[] = [];
   /** What came while stopped, in order. */
-  #held: (() => void)[] = [];
+  #held: { fn: () => void; isTimer: boolean }[] = [];
+  #skewMs: number;
+  #stoppedAt = 0;
   /** `resuming`: continued, and what was held is still coming in; nothing new may overtake it. */
   #state: 'running' | 'stopped' | 'resuming' | 'dead' = 'running';
 
@@ -39,9 +41,10 @@ export class SimProcess {
     this.random = random;
     this.#scheduler = scheduler;
     this.#onCrash = onCrash;
+    this.#skewMs = options.skewMs;
     const monotonicStart = random.between(1_000, 1_000_000);
     this.clock = {
-      wallMs: () => Math.floor(WALL_START_MS + scheduler.now + options.skewMs),
+      wallMs: () => Math.floor(WALL_START_MS + scheduler.now + this.#skewMs),
       monotonicMs: () => monotonicStart + scheduler.now,
       after: (delayMs, fn) => this.#timer(delayMs, fn),
       every: (periodMs, fn) => this.#interval(periodMs, fn),
@@ -51,15 +54,28 @@ export class SimProcess {
   get stopped(): boolean {
     return this.#state === 'stopped';
   }
+  /** 0 while it runs. */
+  get stoppedForMs(): number {
+    return this.#state === 'stopped' ? this.#scheduler.now - this.#stoppedAt : 0;
+  }
   get alive(): boolean {
     return this.#state !== 'dead';
   }
 
+  /** Its node's wall clock steps; the monotonic one does not. */
+  setSkew(ms: number): void {
+    this.#skewMs = ms;
+  }
+
   /** Runs `fn` in this process: now, on continue, or never. */
   enter(fn: () => void): void {
+    this.#enter(fn, false);
+  }
+
+  #enter(fn: () => void, isTimer: boolean): void {
     if (this.#state === 'dead') return;
     if (this.#state === 'running') this.#run(fn);
-    else this.#held.push(fn);
+    else this.#held.push({ fn, isTimer });
   }
 
   #run(fn: () => void): void {
@@ -83,23 +99,29 @@ export class SimProcess {
   }
 
   stop(): void {
-    if (this.#state !== 'dead') this.#state = 'stopped';
+    if (this.#state === 'dead') return;
+    if (this.#state !== 'stopped') this.#stoppedAt = this.#scheduler.now;
+    this.#state = 'stopped';
   }
 
-  /** What was held comes in now, each as an event of its own so that promises settle in between. */
+  /**
+   * What was held comes in now, each as an event of its own so that promises settle in between. An event loop that was
+   * frozen before its timer phase runs all late timers first, one frozen behind it reads its sockets first.
+   */
   continue(): void {
     if (this.#state !== 'stopped') return;
     this.#state = 'resuming';
+    if (this.random.chance(0.5)) this.#held.sort((a, b) => Number(b.isTimer) - Number(a.isTimer));
     this.#resume();
   }
 
   #resume(): void {
     this.#scheduler.after(0.001, () => {
       if (this.#state !== 'resuming') return; // stopped again, or killed
-      const fn = this.#held.shift();
-      if (fn === undefined) this.#state = 'running';
+      const held = this.#held.shift();
+      if (held === undefined) this.#state = 'running';
       else {
-        this.#run(fn);
+        this.#run(held.fn);
         this.#resume();
       }
     });
@@ -108,9 +130,9 @@ export class SimProcess {
   #timer(delayMs: number, fn: () => void): Timer {
     let cancelled = false;
     const scheduled = this.#scheduler.after(Math.max(1, delayMs), () =>
-      this.enter(() => {
+      this.#enter(() => {
         if (!cancelled) fn();
-      }),
+      }, true),
     );
     return {
       cancel: () => {

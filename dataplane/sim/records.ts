@@ -1,4 +1,4 @@
-/** Everything that a simulated run notes: client histories, claims, appends; and the hash that tells two runs apart. */
+/** Everything that a simulated run notes, client histories among it, and the hash that tells two runs apart. */
 import { createHash } from 'node:crypto';
 import { formatTs, type TopicId } from '../../cells/contract/ids.ts';
 import {
@@ -9,41 +9,41 @@ import {
   payloadHash,
   type Verdict,
 } from '../client/history/index.ts';
-import type { Fence, LogEntry, Store } from '../storage/store.ts';
-import type { StoreObserver } from './store.ts';
+import type { Store } from '../storage/store.ts';
+import { RULE } from './invariants.ts';
 
 export interface Violation {
+  /** A rule of invariants.ts, or a kind of finding of the history checker. */
   invariant: string;
   message: string;
   history: readonly string[];
 }
 
+/** Histories, as the checker takes them. */
 interface Noted {
   client: string;
   record: HistoryRecord;
 }
 
-export class Records implements StoreObserver {
+export class Records {
   readonly violations: Violation[] = [];
+  readonly trace: string[] = [];
   readonly #now: () => number;
   readonly #hash = createHash('sha256');
   readonly #noted: Noted[] = [];
-  /** Per slot (a run has one ring), the highest epoch that was claimed, and by whom. */
-  readonly #claims = new Map<number, { epoch: number; owner: string }>();
-  readonly #slotOf: (topic: TopicId) => number;
-  readonly trace: string[] = [];
   readonly #tracing: boolean;
+  #unhashed: string[] = [];
 
-  constructor(options: { now: () => number; slotOf: (topic: TopicId) => number; trace: boolean }) {
+  constructor(options: { now: () => number; trace: boolean }) {
     this.#now = options.now;
-    this.#slotOf = options.slotOf;
     this.#tracing = options.trace;
   }
 
   /** A line of the run: part of its hash. */
   note(line: string): void {
     const stamped = `${this.#now().toFixed(3)} ${line}`;
-    this.#hash.update(stamped).update('\n');
+    this.#unhashed.push(stamped);
+    if (this.#unhashed.length > 200) this.#digest();
     if (this.#tracing) this.trace.push(stamped);
   }
 
@@ -52,56 +52,83 @@ export class Records implements StoreObserver {
     this.note(`${client} ${JSON.stringify(record)}`);
   }
 
-  claimed(owner: string, fences: readonly Fence[], held: ReadonlySet<number>): void {
-    for (const { slot, epoch } of fences) {
-      if (!held.has(slot)) continue;
-      const before = this.#claims.get(slot);
-      if (before !== undefined && (before.epoch > epoch || (before.epoch === epoch && before.owner !== owner)))
-        this.#violate(
-          'claims only rise',
-          `${owner} claimed slot ${slot} at ${epoch} after ${before.owner} at ${before.epoch}`,
-        );
-      this.#claims.set(slot, { epoch, owner });
-    }
-    this.note(`claim ${owner} ${held.size}`);
-  }
-
-  appended(owner: string, entries: readonly LogEntry[]): void {
-    for (const entry of entries) {
-      this.note(`append ${owner} ${entry.topic} ${entry.seq} @${entry.epoch}`);
-      const claim = this.#claims.get(this.#slotOf(entry.topic));
-      if (claim === undefined || entry.epoch < claim.epoch || claim.owner !== owner)
-        this.#violate(
-          'no write of a lower epoch after a claim',
-          `${owner} wrote ${entry.topic} seq ${entry.seq} at epoch ${entry.epoch}, claimed by ${claim?.owner ?? 'nobody'} at ${claim?.epoch ?? 0}`,
-        );
-    }
+  violate(invariant: string, message: string, history: readonly string[] = []): void {
+    this.note(`BROKEN ${invariant}: ${message}`);
+    this.violations.push({ invariant, message, history });
   }
 
   crashed(process: string, error: unknown): void {
-    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#violate('no process crashes', `${process}: ${stack}`);
+    this.violate(
+      RULE.noCrash,
+      `${process}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
   }
 
   /** Compares all histories with the store as it stands. */
-  async judge(store: Store, topics: readonly TopicId[]): Promise<{ verdict: Verdict; hash: string }> {
+  async judge(store: Store, topics: readonly TopicId[]): Promise<Verdict> {
     const log = new LogIndex();
     for (const topic of topics) for (const event of await store.log.read(topic, 0, 1_000_000)) log.add(rowOf(event));
     const checker = new HistoryChecker(log, 3);
     for (const { client, record } of this.#noted) checker.record(client, record);
     const verdict = checker.verdict();
-    for (const f of verdict.findings)
-      this.violations.push({ invariant: f.kind, message: f.message, history: f.history });
-    return { verdict, hash: this.#hash.digest('hex') };
+    for (const { kind, message, history } of verdict.findings) this.violate(kind, message, history);
+    if (verdict.holds) this.#everyMember(log, topics);
+    return verdict;
   }
 
-  violate(invariant: string, message: string): void {
-    this.#violate(invariant, message);
+  /** The digest of all that was noted. Ends the records. */
+  close(): string {
+    this.#digest();
+    return this.#hash.digest('hex');
   }
 
-  #violate(invariant: string, message: string): void {
-    if (this.violations.length < 20) this.violations.push({ invariant, message, history: [] });
+  #digest(): void {
+    this.#hash.update(`${this.#unhashed.join('\n')}\n`);
+    this.#unhashed = [];
   }
+
+  /**
+   * The checker excuses what a client says that it passed over. A client that was a member throughout had no reason to
+   * pass over a message that is still there: what is not replayed is to be read from the history.
+   */
+  #everyMember(log: LogIndex, topics: readonly TopicId[]): void {
+    for (const view of viewsOf(this.#noted))
+      for (const topic of topics) {
+        const [interval, ...more] = log.intervals(topic, view.user);
+        const from = view.starts.get(topic);
+        if (interval?.to !== Number.POSITIVE_INFINITY || more.length > 0 || from === undefined) continue;
+        for (let seq = from + 1; seq <= log.head(topic); seq++) {
+          const row = log.row(topic, seq);
+          if (row?.type !== 'message' || row.hash === undefined || view.got.has(`${topic} ${seq}`)) continue;
+          this.violate(RULE.everyMember, `${view.client} passed over seq ${seq} of ${topic}, a message that is there`);
+          return;
+        }
+      }
+  }
+}
+
+interface View {
+  client: string;
+  user: string;
+  /** By topic, the seq behind which the client's view began. */
+  starts: Map<string, number>;
+  got: Set<string>;
+}
+
+/** What each client that was there at the end has had. */
+function viewsOf(noted: readonly Noted[]): View[] {
+  const views = new Map<string, View>();
+  const settled: View[] = [];
+  for (const { client, record } of noted) {
+    if (record.kind === 'open') views.set(client, { client, user: record.user, starts: new Map(), got: new Set() });
+    const view = views.get(client);
+    if (view === undefined) continue;
+    if (record.kind === 'subscribed' && !view.starts.has(record.topic)) view.starts.set(record.topic, record.seq);
+    if (record.kind === 'event' || (record.kind === 'ack' && record.via === 'socket'))
+      view.got.add(`${record.topic} ${record.seq}`);
+    if (record.kind === 'end' && record.settled) settled.push(view);
+  }
+  return settled;
 }
 
 function rowOf(event: Awaited<ReturnType<Store['log']['read']>>[number]): LogRow {

@@ -4,44 +4,59 @@
  * store; the channel servers under test do everything else themselves.
  */
 import { emptyTable, type Member, NONE, nextTable, type RingTable } from '../../cells/contract/ring-table.ts';
-import type { Store } from '../storage/store.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import type { SimStore } from './store.ts';
+
+export interface Wish {
+  /** Members whose processes run; the others own nothing for long. */
+  live: readonly Member[];
+  /** Zones that are to own nothing, if there are others. */
+  drained: ReadonlySet<string>;
+  /** Share of slots to move somewhere else, for no reason. */
+  moveShare: number;
+}
 
 export class StandInRingManager {
-  readonly #store: Store;
+  readonly #store: SimStore;
   readonly #ring: string;
   readonly #random: SeededRandom;
-  /** The table and members for which the last round found nothing to do: finding that again would be most of a run. */
-  #settled = { epoch: -1, live: '' };
+  /** The slots that are given out. A world with few topics leaves the others to nobody, and costs less. */
+  readonly #slots: readonly number[];
+  /** The table and wish for which the last round found nothing to do: finding that again would be most of a run. */
+  #settled = { epoch: -1, wish: '' };
 
-  constructor(store: Store, ring: string, random: SeededRandom) {
+  constructor(store: SimStore, ring: string, slots: readonly number[], random: SeededRandom) {
     this.#store = store;
     this.#ring = ring;
+    this.#slots = slots;
     this.#random = random;
   }
 
-  /** `live`: members whose processes run; the others own nothing for long. `moveShare`: share of slots to move. */
-  async round(live: readonly Member[], moveShare: number): Promise<void> {
-    const names = live.map((m) => m.incarnation).join();
-    const settledAt = moveShare === 0 && names === this.#settled.live ? this.#settled.epoch : undefined;
-    const read = await this.#store.ring.readTable(this.#ring, settledAt);
+  async round({ live, drained, moveShare }: Wish): Promise<void> {
+    const wish = [...live.map((m) => m.incarnation), ...drained].join();
+    const settledAt = moveShare === 0 && wish === this.#settled.wish ? this.#settled.epoch : undefined;
+    const { ring } = this.#store.real;
+    const read = await ring.readTable(this.#ring, settledAt);
     if (read === undefined && settledAt !== undefined) return;
     const table = read ?? emptyTable(this.#ring);
     const next = nextTable(table);
     const known = new Set(table.members.map((m) => m.incarnation));
     next.members = [...table.members, ...live.filter((m) => !known.has(m.incarnation))];
     const alive = next.members.map((m) => live.some((l) => l.incarnation === m.incarnation));
-    const candidates = alive.flatMap((ok, i) => (ok ? [i] : []));
+    const living = alive.flatMap((ok, i) => (ok ? [i] : []));
+    const staying = living.filter((i) => !drained.has(next.members[i]!.zone));
+    const candidates = staying.length > 0 ? staying : living;
     if (candidates.length === 0) return;
     const changed = this.#fill(next, alive, candidates) || next.members.length > table.members.length;
+    const drains = this.#drain(next, alive, candidates);
     const moved = moveShare > 0 && this.#move(next, candidates, moveShare);
-    if (changed || moved) await this.#store.ring.compareAndSetTable(next);
-    else this.#settled = { epoch: table.epoch, live: names };
+    if (changed || drains || moved) await this.#store.commitTable('the ring manager', next);
+    else this.#settled = { epoch: table.epoch, wish };
   }
 
   #fill(next: RingTable, alive: readonly boolean[], candidates: readonly number[]): boolean {
     let changed = false;
-    for (let slot = 0; slot < next.owner.length; slot++) {
+    for (const slot of this.#slots) {
       const [owner, standby, target] = [next.owner[slot]!, next.standby[slot]!, next.target[slot]!];
       if (owner === NONE || (!alive[owner] && !alive[standby])) {
         next.owner[slot] = candidates[slot % candidates.length]!;
@@ -62,12 +77,25 @@ export class StandInRingManager {
     return changed;
   }
 
+  /** Slots of members that may stay nowhere are moved to those that may. */
+  #drain(next: RingTable, alive: readonly boolean[], candidates: readonly number[]): boolean {
+    const fit = new Set(candidates);
+    let changed = false;
+    for (const slot of this.#slots) {
+      const owner = next.owner[slot]!;
+      if (fit.has(owner) || !alive[owner] || fit.has(next.target[slot]!)) continue;
+      next.target[slot] = candidates[slot % candidates.length]!;
+      changed = true;
+    }
+    return changed;
+  }
+
   #move(next: RingTable, candidates: readonly number[], share: number): boolean {
     const to = this.#random.pick(candidates);
-    const from = this.#random.below(next.owner.length);
-    const count = Math.floor(share * next.owner.length);
+    const from = this.#random.below(this.#slots.length);
+    const count = Math.ceil(share * this.#slots.length);
     for (let i = 0; i < count; i++) {
-      const slot = (from + i) % next.owner.length;
+      const slot = this.#slots[(from + i) % this.#slots.length]!;
       if (next.owner[slot] !== to) next.target[slot] = to;
     }
     return true;

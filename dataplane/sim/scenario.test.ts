@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { RULE } from './invariants.ts';
 import { runSeed } from './scenario.ts';
 
 test('a seed replays exactly, and another seed is another run', async () => {
@@ -15,6 +16,6 @@ test('a seed replays exactly, and another seed is another run', async () => {
 });
 
 test('a planted bug is found', async () => {
-  const { violations } = await runSeed('1', new Set(['late-kick']));
-  assert.equal(violations[0]?.invariant, 'after_kick');
+  const { violations } = await runSeed('1', new Set(['denial-forgotten']));
+  assert.equal(violations[0]?.invariant, RULE.tenants);
 });

@@ -107,7 +107,11 @@ test('links: whole, in order, late through a cut, broken by a death', async () =
 
 test('store: calls take virtual time; an outage rejects; a lost answer may have been done', async () => {
   const { scheduler, random, process } = world('s');
-  const opening = SimStore.open(scheduler, random, { claimed: () => {}, appended: () => {} });
+  const opening = SimStore.open(scheduler, random, {
+    claimed: () => {},
+    appended: () => {},
+    tableCommitted: () => {},
+  });
   const store = await opening;
   const p = process('p');
   const mine = store.for(p);

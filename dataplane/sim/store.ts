@@ -3,6 +3,7 @@
  * outcome is unknown (committed or not, as the seed wills), and outages.
  */
 import { ChatError } from '../../cells/contract/errors.ts';
+import type { RingTable } from '../../cells/contract/ring-table.ts';
 import { appendStatements } from '../storage/append-statements.ts';
 import { storeOver } from '../storage/open.ts';
 import type { Fence, LogEntry, Store } from '../storage/store.ts';
@@ -14,10 +15,11 @@ import { VirtualDatabase } from './virtual-database.ts';
 /** A store that does not answer is given up after this long. */
 const TIMEOUT_MS = 2_000;
 
-/** Sees every claim and every append that committed, in the order of the store. */
+/** Sees every claim, append and table that committed, in the order of the store. */
 export interface StoreObserver {
   claimed(owner: string, fences: readonly Fence[], held: ReadonlySet<number>): void;
   appended(owner: string, entries: readonly LogEntry[]): void;
+  tableCommitted(by: string, table: RingTable): void;
 }
 
 export class SimStore {
@@ -29,8 +31,10 @@ export class SimStore {
   readonly #observer: StoreObserver;
   readonly #cutZones = new Set<string>();
   #down = false;
-  /** Share of calls whose answer is lost. */
+  /** Share of calls of which one way is lost. */
   lossRate = 0;
+  /** How many times as long a call takes: up to half a second each way it is slow, beyond that it is as good as dead. */
+  slowness = 1;
 
   private constructor(scheduler: Scheduler, random: SeededRandom, observer: StoreObserver) {
     this.#db = new VirtualDatabase(() => wallAt(scheduler.now));
@@ -57,13 +61,29 @@ export class SimStore {
     this.#down = false;
     this.#cutZones.clear();
     this.lossRate = 0;
+    this.slowness = 1;
+  }
+
+  /** Commits a table on behalf of somebody outside of every process. */
+  async commitTable(by: string, table: RingTable): Promise<void> {
+    if (await this.real.ring.compareAndSetTable(table)) this.#observer.tableCommitted(by, table);
+  }
+  isReachableFrom(zone: string): boolean {
+    return !this.#down && !this.#cutZones.has(zone);
   }
 
   /** The store as `process` reaches it. */
   for(process: SimProcess): Store {
     const { ring, log, directory, leases } = this.real;
     return {
-      ring: this.#remote(process, ring),
+      ring: this.#remote(process, {
+        ...bound(ring),
+        compareAndSetTable: async (table) => {
+          const done = await ring.compareAndSetTable(table);
+          if (done) this.#observer.tableCommitted(process.name, table);
+          return done;
+        },
+      }),
       log: this.#remote(process, {
         ...bound(log),
         claim: async (owner, fences) => {
@@ -105,7 +125,7 @@ export class SimStore {
 
   /** There, done, and back; each leg may fail. What was sent is done even when its sender dies meanwhile. */
   #call<T>(process: SimProcess, operation: () => Promise<T>): Promise<T> {
-    const unreachable = (): boolean => this.#down || this.#cutZones.has(process.zone);
+    const unreachable = (): boolean => !this.isReachableFrom(process.zone);
     return new Promise((resolve, reject) => {
       const sentAt = this.#scheduler.now;
       const fail = (): void => {
@@ -113,10 +133,14 @@ export class SimStore {
         this.#scheduler.after(delay, () => process.enter(() => reject(new ChatError('store_unavailable'))));
       };
       const answer = (settle: () => void): void => {
-        if (unreachable() || this.#random.chance(this.lossRate)) fail();
-        else this.#scheduler.after(this.#latency(), () => process.enter(settle));
+        const back = this.#latency();
+        const late = this.#scheduler.now + back - sentAt > TIMEOUT_MS;
+        if (late || unreachable() || this.#random.chance(this.lossRate)) fail();
+        else this.#scheduler.after(back, () => process.enter(settle));
       };
-      this.#scheduler.after(this.#latency(), () => {
+      const there = this.#latency();
+      if (there > TIMEOUT_MS) fail(); // and done all the same, when nobody waits for it any more
+      this.#scheduler.after(there, () => {
         if (unreachable() || this.#random.chance(this.lossRate)) return fail();
         operation().then(
           (value) => answer(() => resolve(value)),
@@ -128,7 +152,7 @@ export class SimStore {
 
   #latency(): number {
     const tail = this.#random.chance(0.03) ? this.#random.between(5, 150) : 0;
-    return this.#random.between(0.3, 2) + tail;
+    return this.#random.between(0.3, 2) * this.slowness + tail;
   }
 }
 
