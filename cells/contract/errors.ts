@@ -95,7 +95,7 @@ export const ERRORS = {
     http: 500,
   }),
   service_unavailable: row('The server cannot do this now.', 'Try again.', retry),
-  store_unavailable: row('The store did not answer.', 'See the runbook of the store.', retry),
+  store_unavailable: row('The store did not answer.', 'See docs/runbooks/ChatcellsStoreFails.md.', retry),
   store_conflict: row('Another writer was first.', 'Read again and try again.', retry),
   fenced: row('Slots {slots} belong to a newer owner.', 'Nothing is to be done: the new owner serves them.', retry),
   moved: row('The slot is owned by another channel server.', 'Ask the owner named in the answer.', retry),

@@ -209,6 +209,7 @@ function report(verdict: DemoVerdict, dir: string): void {
 
 const NEXT = `
 The cluster stays up. What to try next:
+  export PATH=$PWD/.tools/bin:$PATH        # npm and npx, where the machine has none
   npx chatctl status
   npx chatctl drain cell-a --wait          # 1 % every 2 s; Ctrl-C stops only the watching
   npx chatctl cluster fault stop POD       # a hung server: the standby takes over

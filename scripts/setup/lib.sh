@@ -58,7 +58,7 @@ check_platform() {
 # Without root: say at once, not after a long build, what will not work, and what an administrator would have to run.
 check_privileges() {
   is_root_or_sudo && return
-  if ! is_current system; then
+  if ! system_present; then
     printf 'setup: you are not root, there is no sudo, and system packages are missing. Have an administrator run\n' >&2
     printf '  apt-get install -y --no-install-recommends %s\n' "${system_packages[*]}" >&2
     printf 'setup: then run this again; everything else goes to .tools/, without root.\n' >&2

@@ -3,7 +3,7 @@ system_packages=(ca-certificates curl git libatomic1 make nftables openssl procp
 system_version() { echo 2; }
 system_needs() { echo "nft, unshare, setpriv, mount, openssl, curl, git, make, python3 with venv, libatomic.so.1"; }
 system_present() {
-  have nft && have unshare && have setpriv && have openssl && have curl && have git && have make && have python3 &&
+  have nft && have unshare && have setpriv && have openssl && have curl && have git && have make && have ps && have python3 &&
     "$(python_command)" -c 'import ensurepip' 2>/dev/null && [[ -n $(ldconfig -p | grep -F libatomic.so.1) ]]
 }
 system_install() { apt_install "${system_packages[@]}"; }
