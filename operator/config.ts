@@ -96,6 +96,13 @@ export const settings = {
     { min: 0, max: 100 },
     '50',
   ),
+  leaseMs: duration('LEASE_DURATION', 'A leader that has not been heard of for this long is replaced.', '15s'),
+  apiTimeoutMs: duration('API_TIMEOUT', 'Time that one request to the API server may take.', '10s'),
+  watchInactivityMs: duration(
+    'WATCH_INACTIVITY',
+    'A watch that brings no byte for this long is begun anew; the API server sends a bookmark a minute.',
+    '150s',
+  ),
   kubeconfig: text('KUBECONFIG', 'Kubeconfig file; empty takes the account of the Pod.', ''),
   kubernetesServiceHost: text('KUBERNETES_SERVICE_HOST', 'Set by Kubernetes in a Pod.', ''),
 } as const satisfies Settings;

@@ -32,9 +32,6 @@ export { settings };
  * number is left to it. It mints workspace ids alone, as leader, and the Secret's creation settles a tie.
  */
 const SNOWFLAKE_WORKER = 1023;
-/** A renewal that takes longer than this has failed: well below the deadline of the Lease. */
-const LEASE_REQUEST_TIMEOUT_MS = 4000;
-
 export async function run(config: OperatorConfig, log: Logger): Promise<RunningRole> {
   const { namespace } = config;
   const kubeConfig = loadKubeConfig({
@@ -43,11 +40,12 @@ export async function run(config: OperatorConfig, log: Logger): Promise<RunningR
   });
   const registry = new Registry();
   const metrics = controllerMetrics(registry);
-  const manager = new Manager({ kubeConfig, clock, random, log, metrics });
+  const manager = new Manager({ kubeConfig, clock, random, log, metrics, inactivityMs: config.watchInactivityMs });
+  const leadersClient = new KubeClient(kubeConfig, { timeoutMs: config.apiTimeoutMs, term: () => manager.term });
   const world = watchWorld(manager, namespace);
   reflectorMetrics(registry, () => [...manager.reflectors].map(([resource, r]) => [resource, r.stats] as const));
   resourceMetrics(registry, world);
-  control(manager, { config, log, world, client: new KubeClient(kubeConfig) });
+  control(manager, { config, log, world, client: leadersClient });
 
   const admin = await startAdminServer({
     host: config.podIp,
@@ -59,7 +57,8 @@ export async function run(config: OperatorConfig, log: Logger): Promise<RunningR
     throw e;
   });
   const election = new LeaseElection({
-    client: new KubeClient(kubeConfig, { timeoutMs: LEASE_REQUEST_TIMEOUT_MS }),
+    ...leaseTimes(config.leaseMs),
+    client: new KubeClient(kubeConfig, { timeoutMs: Math.round(config.leaseMs / 3) }),
     namespace,
     name: 'chatcells-operator',
     identity: `${config.podName}_${random.hex(4)}`,
@@ -84,6 +83,13 @@ export async function run(config: OperatorConfig, log: Logger): Promise<RunningR
     },
   };
 }
+
+/** In the proportions that client-go made common: two thirds to renew, and several tries in that. */
+const leaseTimes = (leaseMs: number): { leaseMs: number; renewDeadlineMs: number; retryMs: number } => ({
+  leaseMs,
+  renewDeadlineMs: Math.round((leaseMs * 2) / 3),
+  retryMs: Math.round((leaseMs * 2) / 15),
+});
 
 function control(
   manager: Manager,

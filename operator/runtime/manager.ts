@@ -16,6 +16,8 @@ export interface ManagerOptions {
   random: Random;
   log: Logger;
   metrics: ControllerMetrics;
+  /** As ReflectorOptions. */
+  inactivityMs?: number;
 }
 
 /** Which keys of a controller a changed object concerns. */
@@ -35,6 +37,7 @@ export class Manager {
   readonly #reflectors = new Map<string, Reflector<KubeObject>>();
   readonly #specs: ControllerSpec[] = [];
   #running: Controller[] = [];
+  #term: AbortSignal = AbortSignal.abort(new Error('not leading'));
 
   constructor(options: ManagerOptions) {
     this.#options = options;
@@ -42,6 +45,11 @@ export class Manager {
 
   get reflectors(): ReadonlyMap<string, Reflector<KubeObject>> {
     return this.#reflectors;
+  }
+
+  /** Aborted while this process does not lead: the controllers' client is bound to it. */
+  get term(): AbortSignal {
+    return this.#term;
   }
 
   /** Names of what has not been listed yet. */
@@ -59,8 +67,16 @@ export class Manager {
     path: string,
     selectors: { labelSelector?: string } = {},
   ): Reflector<T> {
-    const { kubeConfig, clock, random, log } = this.#options;
-    const reflector = new Reflector<T>({ kubeConfig, clock, random, log, path, ...selectors });
+    const { kubeConfig, clock, random, log, inactivityMs } = this.#options;
+    const reflector = new Reflector<T>({
+      kubeConfig,
+      clock,
+      random,
+      log,
+      path,
+      ...selectors,
+      ...(inactivityMs === undefined ? {} : { inactivityMs }),
+    });
     this.#reflectors.set(resource, reflector as unknown as Reflector<KubeObject>);
     return reflector;
   }
@@ -78,6 +94,7 @@ export class Manager {
     });
     await Promise.race([aborted, Promise.all([...this.#reflectors.values()].map((r) => r.synced))]);
     if (signal.aborted) return;
+    this.#term = signal;
     const undo = this.#specs.map((spec) => this.#start(spec));
     await aborted;
     await Promise.all(undo.map((stop) => stop()));

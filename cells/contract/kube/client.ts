@@ -101,16 +101,22 @@ export function loadKubeConfig(env: Readonly<Record<string, string | undefined>>
 export class KubeClient {
   readonly #kubeConfig: KubeConfig;
   readonly #timeoutMs: number;
+  readonly #term: (() => AbortSignal) | undefined;
 
-  /** `timeoutMs`: for each request, when it brings no signal of its own. */
-  constructor(kubeConfig: KubeConfig, options: { timeoutMs?: number } = {}) {
+  /**
+   * `timeoutMs`: for each request, when it brings no signal of its own. `term`: the time in which requests may be made;
+   * once its signal is aborted no request goes out, and those under way are given up.
+   */
+  constructor(kubeConfig: KubeConfig, options: { timeoutMs?: number; term?: () => AbortSignal } = {}) {
     this.#kubeConfig = kubeConfig;
     this.#timeoutMs = options.timeoutMs ?? 30_000;
+    this.#term = options.term;
   }
 
   /** Any request; the answer's JSON. */
   async request<R>(request: KubeRequest): Promise<R> {
-    const signal = request.signal ?? AbortSignal.timeout(this.#timeoutMs);
+    const own = request.signal ?? AbortSignal.timeout(this.#timeoutMs);
+    const signal = this.#term ? AbortSignal.any([own, this.#term()]) : own;
     const response = await kubeFetch(this.#kubeConfig, { ...request, signal });
     if (!response.ok) throw await refusal(request, response);
     return (await response.json()) as R;

@@ -41,6 +41,8 @@ test('the reflector follows a collection of the real API server', async () => {
   try {
     await reflector.synced;
     assert.deepEqual(values(), ['a=1']);
+    const [listed] = reflector.store.values();
+    assert.deepEqual([listed?.apiVersion, listed?.kind], ['v1', 'ConfigMap'], 'an item of a list has no type');
     await server.client.apply(configMap('a', { v: '2' }), manager);
     await server.client.apply(configMap('b', { v: '1' }), manager);
     await eventually(() => assert.deepEqual(values(), ['a=2', 'b=1']));

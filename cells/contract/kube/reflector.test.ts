@@ -153,3 +153,20 @@ test('close ends the watch and may be called twice', async () => {
   await reflector.close();
   await eventually(() => server.openWatches === 0);
 });
+
+test('events of different objects may overtake each other', async () => {
+  await start().synced;
+  await watching();
+  const a = server.put('a', '1', { announce: false });
+  const b = server.put('b', '1', { announce: false });
+  const gone = server.remove('a', { announce: false });
+  for (const [type, object] of [
+    ['DELETED', gone],
+    ['ADDED', b],
+    ['ADDED', a],
+  ] as const) {
+    server.send({ type, object });
+  }
+  await eventually(() => assert.deepEqual([value('a'), value('b')], [undefined, '1']));
+  await eventually(() => reflector.stats.staleEvents === 1);
+});

@@ -135,7 +135,7 @@ export class Reflector<T extends KubeObject> {
     do {
       const page: Record<string, string | undefined> = next === undefined ? query : { continue: next };
       const body = await this.#fetchPage({ ...page, limit: String(PAGE) });
-      items.push(...body.items);
+      items.push(...body.items.map((item) => typed(item, body)));
       resourceVersion = body.metadata.resourceVersion;
       next = body.metadata.continue || undefined;
     } while (next !== undefined);
@@ -244,7 +244,15 @@ export class Reflector<T extends KubeObject> {
   }
 }
 
+/** Of the built-in kinds the items of a list come without their type; the events of a watch have it. */
+function typed<T extends KubeObject>(item: T, { apiVersion, kind }: ListBody<T>): T {
+  const type = { ...(apiVersion ? { apiVersion } : {}), ...(kind ? { kind: kind.replace(/List$/, '') } : {}) };
+  return { ...type, ...item };
+}
+
 interface ListBody<T> {
+  apiVersion?: string;
+  kind?: string;
   metadata: { resourceVersion: string; continue?: string };
   items: T[];
 }
