@@ -25,19 +25,20 @@ interface Stored extends KubeObject {
  */
 export async function endState(arena: Arena): Promise<string> {
   const names = new Map<string, string>([[arena.api.namespace, '<namespace>']]);
-  const texts: string[] = [];
+  const ends: Record<string, object> = {};
   for (const [apiVersion, kind] of KINDS) {
     const objects = await arena.api.client.list<Stored>(collectionPath(apiVersion, kind, arena.api.namespace));
     for (const object of objects.sort((a, b) => a.metadata.name.localeCompare(b.metadata.name))) {
       const name = `${kind} ${object.metadata.name}`;
       names.set(object.metadata.uid, `<uid of ${name}>`);
       if (kind === 'Workspace') nameKeys(names, object as unknown as Workspace);
-      texts.push(`${name} ${JSON.stringify(stable(object, kind), sorted, 1)}`);
+      ends[name] = stable(object, kind);
     }
   }
-  let text = texts.join('\n');
+  let text = JSON.stringify(ends);
   for (const [chance, name] of names) text = text.replaceAll(chance, name);
-  return text
+  // Put in order last: names made by chance are keys of managed fields too.
+  return JSON.stringify(JSON.parse(text), sorted, 1)
     .replaceAll(/"\d{4}-\d\d-\d\dT[\d:.]*Z"/g, '"<time>"')
     .replaceAll(/("chatcells.dev\/applied-hash"): "[0-9a-f]*"/g, '$1: "<hash>"');
 }
@@ -65,7 +66,7 @@ function stable(object: Stored, kind: KnownKind): object {
 
 const key = (m: { manager: string; subresource?: string }): string => `${m.manager} ${m.subresource ?? ''}`;
 
-/** Keys in one order; the fields of a manager too, whose keys hold names made by chance. */
+/** Keys in one order. */
 const sorted = (_: string, value: unknown): unknown =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a.localeCompare(b)))
