@@ -6,7 +6,7 @@
  * core secrets: create get list watch; events.k8s.io events: create patch.
  */
 import { generateKeyPairSync } from 'node:crypto';
-import { workspaceId } from '../../../cells/contract/ids.ts';
+import { type WorkspaceId, workspaceId } from '../../../cells/contract/ids.ts';
 import type { KubeClient } from '../../../cells/contract/kube/client.ts';
 import type { EventRecorder } from '../../../cells/contract/kube/events.ts';
 import {
@@ -91,9 +91,10 @@ async function createSecret(
   mint: WorkspaceDecision & { kind: 'mint' },
 ): Promise<void> {
   const { name, namespace } = workspace.metadata;
+  const known = mint.workspaceId ?? (await storedId(deps, workspace));
   const { privateKey } = generateKeyPairSync('ed25519');
   const key: TokenKey = {
-    workspaceId: mint.workspaceId ?? workspaceId(mintPlaced(deps.nextId, mint.shard)),
+    workspaceId: known ?? workspaceId(mintPlaced(deps.nextId, mint.shard)),
     kid: deps.randomHex(8),
     jwk: privateKey.export({ format: 'jwk' }) as PrivateJwk,
   };
@@ -112,10 +113,18 @@ async function createSecret(
     },
     { fieldManager: MANAGER },
   );
-  const note = mint.workspaceId
-    ? `A new signing key ${key.kid}`
-    : `Workspace id ${key.workspaceId} with signing key ${key.kid}`;
+  const note = known ? `A new signing key ${key.kid}` : `Workspace id ${key.workspaceId} with signing key ${key.kid}`;
   await deps.events.record(workspace, { type: 'Normal', reason: 'Minted', action: 'Mint', note });
+}
+
+/**
+ * The id that the API server's own copy has. The Secret's deletion may have come before the status that the reflector
+ * has not shown yet, and a second id would make the workspace's tokens worthless.
+ */
+async function storedId({ client }: WorkspaceDeps, workspace: Workspace): Promise<WorkspaceId | undefined> {
+  const { name, namespace, uid } = workspace.metadata;
+  const live = await client.get<Workspace>({ apiVersion: API, kind: 'Workspace', namespace, name });
+  return live?.metadata.uid === uid ? (live.status?.workspaceId as WorkspaceId | undefined) : undefined;
 }
 
 async function applyStatus(
@@ -123,13 +132,14 @@ async function applyStatus(
   workspace: Workspace,
   part: WorkspacePart,
 ): Promise<void> {
-  const { name, namespace, uid, generation } = workspace.metadata;
+  const { name, namespace, uid, generation, resourceVersion } = workspace.metadata;
   const conditions = stampConditions(workspace.status?.conditions, part.conditions, { generation, nowMs: nowMs() });
   const status = { ...part, observedGeneration: generation, conditions };
   const own = ['workspaceId', 'placement', 'tokenKeys', 'tokenSecret', 'observedGeneration'] as const;
   if (statusIsCurrent(workspace.status, status, own)) return;
+  // Old keys are taken over from the status that was read: on top of another one (409) they would be lost.
   await client.apply(
-    { apiVersion: API, kind: 'Workspace', metadata: { name, namespace, uid }, status },
+    { apiVersion: API, kind: 'Workspace', metadata: { name, namespace, uid, resourceVersion }, status },
     { fieldManager: MANAGER, subresource: 'status' },
   );
   for (const c of transitions(workspace.status?.conditions, conditions)) {
