@@ -30,7 +30,7 @@ check: node ## Type check, lint, generated files, import rules
 unit: node ## Unit and property tests
 	@$(NPM) test:unit
 
-sim: node ## 4,000 seeds of the simulation and every planted bug
+sim: node ## 2,000 seeds of the simulation and every planted bug
 	@$(NPM) test:sim
 
 integration: setup ## Tests against the real API server, Envoy and MySQL
