@@ -196,6 +196,30 @@ test('drift is mended, and a paused Cell is left alone', async () => {
   for (const name of ['cell-a', 'cell-b']) await patchSpec(name, { gateways: { replicas: 1 } });
 });
 
+test('a zone that fails in the gray way drains its Cell; who undrains is obeyed; when it is well, that is said', async () => {
+  const world = new World({ seed: 1, faults: [background(0.001), lossyZone('zone-b', 0.4)] });
+  for (let bucket = 0; bucket < 13; bucket++) controlplane.health = world.next();
+  const drain = { stepPercent: 50, stepInterval: '100ms' };
+  await eventually(async () => assert.equal(conditionOf(await cell('cell-b'), 'GrayFailure')?.reason, 'Manual'));
+  assert.equal((await cell('cell-b')).spec.drain?.targetWeight, undefined);
+  await patchSpec('cell-b', { drain: { ...drain, mode: 'Auto' } });
+  await eventually(async () => assert.equal((await cell('cell-b')).status?.weight, 0));
+  const drained = await cell('cell-b');
+  assert.equal(drained.spec.drain?.initiator, 'GrayFailure');
+  assert.match(drained.spec.drain?.reason ?? '', /^Gray failure: About \d+ % of requests between zone-b/);
+  await patchSpec('cell-b', { drain: { targetWeight: null, initiator: null, reason: null } });
+  await eventually(async () => assert.equal(conditionOf(await cell('cell-b'), 'GrayFailure')?.reason, 'Overruled'));
+  await eventually(async () => assert.equal((await cell('cell-b')).status?.weight, 100));
+  const well = new World({ seed: 2, faults: [background(0.001)] });
+  for (let bucket = 0; bucket < 13; bucket++) controlplane.health = well.next();
+  await eventually(async () => assert.equal(conditionOf(await cell('cell-b'), 'GrayFailure')?.reason, 'Healthy'));
+  const reasons = (await eventsAbout(api.client, drained)).map((e) => e.reason);
+  for (const reason of ['GrayFailureManual', 'GrayFailureDraining', 'ZoneHealthy'])
+    assert.ok(reasons.includes(reason), reasons.join());
+  assert.equal(isTrue(await cell('cell-a'), 'GrayFailure'), false);
+  await patchSpec('cell-b', { drain: { mode: 'Manual' } });
+});
+
 test('a drain is carried on by the next operator, blocks without room, and ends when the cell is empty', async () => {
   controlplane.set('cell-a', { sockets: 4990 });
   await patchSpec('cell-b', { drain: { targetWeight: 0, stepPercent: 10, stepInterval: '100ms', reason: 'test' } });
@@ -223,32 +247,6 @@ test('an undrain takes the drain back', async () => {
     const { status } = await cell('cell-b');
     assert.deepEqual([status?.weight, status?.drain?.phase], [100, 'None']);
   });
-});
-
-test('a zone that fails in the gray way drains its Cell; who undrains is obeyed; when it is well, that is said', async () => {
-  const world = new World({ seed: 1, faults: [background(0.001), lossyZone('zone-b', 0.4)] });
-  for (let bucket = 0; bucket < 13; bucket++) controlplane.health = world.next();
-  const drain = { stepPercent: 50, stepInterval: '100ms' };
-  await eventually(async () => assert.equal(conditionOf(await cell('cell-b'), 'GrayFailure')?.reason, 'Manual'));
-  assert.equal((await cell('cell-b')).spec.drain?.targetWeight, undefined);
-  await patchSpec('cell-b', { drain: { ...drain, mode: 'Auto' } });
-  await eventually(async () => assert.equal((await cell('cell-b')).status?.weight, 0));
-  const drained = await cell('cell-b');
-  assert.equal(drained.spec.drain?.initiator, 'GrayFailure');
-  assert.match(drained.spec.drain?.reason ?? '', /^Gray failure: About \d+ % of requests between zone-b/);
-  await operator.close();
-  operator = await startOperator();
-  await patchSpec('cell-b', { drain: { targetWeight: null, initiator: null, reason: null } });
-  await eventually(async () => assert.equal(conditionOf(await cell('cell-b'), 'GrayFailure')?.reason, 'Overruled'));
-  await eventually(async () => assert.equal((await cell('cell-b')).status?.weight, 100));
-  const well = new World({ seed: 2, faults: [background(0.001)] });
-  for (let bucket = 0; bucket < 13; bucket++) controlplane.health = well.next();
-  await eventually(async () => assert.equal(conditionOf(await cell('cell-b'), 'GrayFailure')?.reason, 'Healthy'));
-  const reasons = (await eventsAbout(api.client, drained)).map((e) => e.reason);
-  for (const reason of ['GrayFailureManual', 'GrayFailureDraining', 'ZoneHealthy'])
-    assert.ok(reasons.includes(reason), reasons.join());
-  assert.equal(isTrue(await cell('cell-a'), 'GrayFailure'), false);
-  await patchSpec('cell-b', { drain: { mode: 'Manual' } });
 });
 
 test('a Cell in use is not torn down; once drained and out of the ring nothing of it is left', async () => {
