@@ -14,24 +14,14 @@ import { nextTable } from '../contract/ring-table.ts';
 import { openDatabase } from '../contract/sql/open-database.ts';
 import { systemClock, systemRandom } from '../contract/system-clock.ts';
 import { CLIENT_PORT } from '../traffic/world.ts';
-import {
-  type EchoServer,
-  type Envoy,
-  get,
-  haveEnvoy,
-  startEcho,
-  startEnvoy,
-  until,
-} from '../xds/envoy/envoy.test-support.ts';
-import { type Child, haveApiServer, Objects, startApiServer, startControlplane } from './controlplane.test-support.ts';
+import { type EchoServer, type Envoy, get, startEcho, startEnvoy, until } from '../xds/envoy/envoy.test-support.ts';
+import { type Child, Objects, startApiServer, startControlplane } from './controlplane.test-support.ts';
 
 const NS = 'demo';
 const RING = `${NS}/main`;
 const OURS = 'chatcells.dev/v1alpha1';
 const EDGE = { ip: '127.78.0.1', port: 18_081 };
 const PLANE = { ip: '127.78.9.1', xds: 18_000, admin: 18_080 };
-const skip =
-  haveEnvoy && haveApiServer ? false : '.tools/bin lacks Envoy or the API server: run scripts/setup/setup.sh';
 const log = pino({ level: 'silent' });
 
 let dir: string;
@@ -86,7 +76,6 @@ const row = (role: Heartbeat['role'], pod: string, cell: string, change: Partial
 });
 
 before(async () => {
-  if (skip) return;
   dir = await mkdtemp(join(tmpdir(), 'controlplane-'));
   const db = openDatabase(`sqlite:${dir}/store.db`);
   closeStore = () => db.close();
@@ -127,7 +116,7 @@ after(async () => {
   else if (dir) await rm(dir, { recursive: true, force: true });
 });
 
-test('from YAML and heartbeats to routes, workspaces and edges', { skip }, async () => {
+test('from YAML and heartbeats to routes, workspaces and edges', async () => {
   const control = connect();
   await control.ready;
   assert.ok(control.route(RING, 0)?.owner);
@@ -139,7 +128,7 @@ test('from YAML and heartbeats to routes, workspaces and edges', { skip }, async
   assert.deepEqual([...(await api200(20))], [['cell-a', 20]]);
 });
 
-test('the debug figures', { skip }, async () => {
+test('the debug figures', async () => {
   const cells = await debug<{ cell: string; sockets: number; slots: number; members: number }[]>('cells');
   assert.deepEqual(cells.map((c) => [c.cell, c.sockets, c.slots, c.members]).sort(), [
     ['cell-a', 42, 8192, 2],
@@ -163,7 +152,7 @@ test('the debug figures', { skip }, async () => {
   assert.ok(nodes.find((n) => n.id === 'edge/cell-a/cell-a-edge-1')?.converged);
 });
 
-test('a replica that falls behind its peers sends its nodes to them', { skip }, async () => {
+test('a replica that falls behind its peers sends its nodes to them', async () => {
   const lagging = '127.78.9.2';
   await objects.pod('none', 'controlplane', PLANE.ip);
   // Its store stays as it is now: the other one's table will move on.
@@ -189,7 +178,7 @@ test('a replica that falls behind its peers sends its nodes to them', { skip }, 
   await second.kill('SIGKILL');
 });
 
-test('a drain: weights reach the edge, the order the gateways, the slots leave', { skip }, async () => {
+test('a drain: weights reach the edge, the order the gateways, the slots leave', async () => {
   const control = connect();
   await control.ready;
   await objects.client.mergePatch(
@@ -211,7 +200,7 @@ test('a drain: weights reach the edge, the order the gateways, the slots leave',
   );
 });
 
-test('a Pod that is no longer Ready gets nothing', { skip }, async (context) => {
+test('a Pod that is no longer Ready gets nothing', async (context) => {
   const { body } = await get(PLANE.ip, PLANE.admin, '/metrics');
   for (const line of body.split('\n'))
     if (/^(process_resident_memory_bytes|process_cpu_seconds_total|ring_|xds_|snapshot_)/.test(line))
@@ -223,7 +212,7 @@ test('a Pod that is no longer Ready gets nothing', { skip }, async (context) => 
   await objects.status('v1', 'Pod', 'cell-b-api-1', { conditions: [{ type: 'Ready', status: 'True' }] });
 });
 
-test('static stability: no API server, no control plane; then a control plane from its disk', { skip }, async () => {
+test('static stability: no API server, no control plane; then a control plane from its disk', async () => {
   const stateDir = join(dir, 'gateway');
   const first = connect({ stateDir });
   await first.ready;
@@ -249,7 +238,7 @@ test('static stability: no API server, no control plane; then a control plane fr
   assert.match(await readFile(join(dir, 'plane.log'), 'utf8'), /last good snapshot from disk/);
 });
 
-test('SIGTERM ends it in order', { skip }, async () => {
+test('SIGTERM ends it in order', async () => {
   await plane.kill('SIGTERM');
   assert.match(await readFile(join(dir, 'plane.log'), 'utf8'), /"msg":"closed"/);
 });

@@ -1,13 +1,12 @@
 /** For tests: the real API server with our CRDs, and the control plane as a process. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { KubeClient, loadKubeConfig, type Manifest } from '../contract/kube/index.ts';
 import { until } from '../xds/envoy/envoy.test-support.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
-export const haveApiServer = existsSync(join(root, '.tools/bin/kube-apiserver'));
 const FIELD_MANAGER = { fieldManager: 'test' };
 
 export interface Child {

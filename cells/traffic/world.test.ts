@@ -1,31 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Cell } from '../../crds/index.ts';
-import { edgeWorld, type PodLike } from './world.ts';
-
-const cell = (name: string, weight?: number): Cell => ({
-  apiVersion: 'chatcells.dev/v1alpha1',
-  kind: 'Cell',
-  metadata: { name, namespace: 'demo', uid: name, resourceVersion: '1', generation: 1, creationTimestamp: '' },
-  spec: { region: 'local', zone: name.replace('cell', 'zone'), capacity: { connections: 5000 } },
-  ...(weight === undefined ? {} : { status: { weight } }),
-});
-const pod = (
-  cellName: string,
-  role: string,
-  n: number,
-  change: Partial<PodLike['status']> & { deleting?: boolean } = {},
-): PodLike => {
-  const { deleting, ...status } = change;
-  return {
-    metadata: {
-      name: `${cellName}-${role}-${n}`,
-      labels: { 'app.kubernetes.io/component': role, 'chatcells.dev/cell': cellName },
-      ...(deleting ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
-    },
-    status: { podIP: `127.1.0.${n}`, conditions: [{ type: 'Ready', status: 'True' }], ...status },
-  };
-};
+import { testCell as cell, testPod as pod } from './world.test-support.ts';
+import { edgeWorld } from './world.ts';
 
 test('pods: ready ones are healthy, deleted ones drain, others are left out', () => {
   const world = edgeWorld(

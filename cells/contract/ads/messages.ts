@@ -1,6 +1,6 @@
 /** The messages of the delta ADS stream, and its one method. Shared by client and server. */
-import type { ServiceDefinition } from '@grpc/grpc-js';
-import { Codecs } from './codec.ts';
+import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import { type Codec, Codecs } from './codec.ts';
 import { DESCRIPTORS } from './descriptors.generated.ts';
 
 export interface XdsNode {
@@ -40,19 +40,30 @@ export interface DeltaResponse {
 }
 
 export const codecs = new Codecs(DESCRIPTORS);
-const request = codecs.codec<DeltaRequest>('envoy.service.discovery.v3.DeltaDiscoveryRequest');
-const response = codecs.codec<DeltaResponse>('envoy.service.discovery.v3.DeltaDiscoveryResponse');
 
-export const ADS_SERVICE = {
-  DeltaAggregatedResources: {
-    path: '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+/** A method whose requests and responses are both streams. `path`: `/<service>/<method>`. */
+export function streamMethod<Request, Response>(
+  path: string,
+  request: Codec<Request>,
+  response: Codec<Response>,
+): MethodDefinition<Request, Response> {
+  return {
+    path,
     requestStream: true,
     responseStream: true,
     requestSerialize: request.encode,
     requestDeserialize: request.decode,
     responseSerialize: response.encode,
     responseDeserialize: response.decode,
-  },
+  };
+}
+
+export const ADS_SERVICE = {
+  DeltaAggregatedResources: streamMethod(
+    '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+    codecs.codec<DeltaRequest>('envoy.service.discovery.v3.DeltaDiscoveryRequest'),
+    codecs.codec<DeltaResponse>('envoy.service.discovery.v3.DeltaDiscoveryResponse'),
+  ),
 } as const satisfies ServiceDefinition;
 
 export const struct = (values: Readonly<Record<string, string>>): Struct => ({

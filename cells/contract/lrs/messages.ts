@@ -3,7 +3,7 @@
  * of their requests to others. Shared by client and server.
  */
 import type { ServiceDefinition } from '@grpc/grpc-js';
-import { codecs, type XdsNode } from '../ads/messages.ts';
+import { codecs, streamMethod, type XdsNode } from '../ads/messages.ts';
 
 export interface LoadStatsRequest {
   node?: XdsNode;
@@ -52,17 +52,10 @@ export const METRIC = {
   disconnects: 'disconnects',
 } as const;
 
-const request = codecs.codec<LoadStatsRequest>('envoy.service.load_stats.v3.LoadStatsRequest');
-const response = codecs.codec<LoadStatsResponse>('envoy.service.load_stats.v3.LoadStatsResponse');
-
 export const LRS_SERVICE = {
-  StreamLoadStats: {
-    path: '/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats',
-    requestStream: true,
-    responseStream: true,
-    requestSerialize: request.encode,
-    requestDeserialize: request.decode,
-    responseSerialize: response.encode,
-    responseDeserialize: response.decode,
-  },
+  StreamLoadStats: streamMethod(
+    '/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats',
+    codecs.codec<LoadStatsRequest>('envoy.service.load_stats.v3.LoadStatsRequest'),
+    codecs.codec<LoadStatsResponse>('envoy.service.load_stats.v3.LoadStatsResponse'),
+  ),
 } as const satisfies ServiceDefinition;

@@ -22,6 +22,7 @@ import {
 } from './database.ts';
 import { connectionIsUsable, isLockFailure, mysqlError } from './mysql-errors.ts';
 import { acquire, Deadline, send } from './mysql-wire.ts';
+import type { MysqlUrl } from './store-url.ts';
 
 const dialect: Dialect = {
   name: 'mysql',
@@ -55,16 +56,7 @@ const ATTEMPTS = 8;
 /** An exclusive work, a migration, may wait for another process's and then take its time. */
 const EXCLUSIVE_WAIT_S = 60;
 
-export interface MysqlOptions {
-  host: string;
-  port: number;
-  user: string;
-  password: string;
-  database: string;
-  pool: number;
-  /** Bound of connecting, and of each method as a whole, in ms. */
-  timeoutMs: number;
-  vitess: boolean;
+export interface MysqlOptions extends Omit<MysqlUrl, 'engine'> {
   hooks?: DatabaseHooks;
   clock?: Clock;
 }

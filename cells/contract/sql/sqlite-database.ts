@@ -5,6 +5,7 @@ import { type Clock, sleep } from '../clock.ts';
 import { ChatError } from '../errors.ts';
 import { systemClock } from '../system-clock.ts';
 import type { Database, DatabaseHooks, Dialect, Param, Result, Row, Statement } from './database.ts';
+import type { SqliteUrl } from './store-url.ts';
 
 const dialect: Dialect = {
   name: 'sqlite',
@@ -18,13 +19,7 @@ const dialect: Dialect = {
 const BUSY_RETRY_MS = 5;
 const STATEMENTS_KEPT = 500;
 
-export interface SqliteOptions {
-  /** A file, or `:memory:`. */
-  path: string;
-  /** Give up waiting for another process's transaction after this time. */
-  timeoutMs: number;
-  /** `full` survives a power cut; `normal` only the end of the process. */
-  synchronous: 'full' | 'normal';
+export interface SqliteOptions extends Omit<SqliteUrl, 'engine'> {
   hooks?: DatabaseHooks;
   clock?: Clock;
 }

@@ -1,21 +1,32 @@
 /** Where the store is: `sqlite:/path`, `sqlite::memory:`, `mysql://user:password@host:port/database?pool=8`. */
 import { ChatError } from '../errors.ts';
 
-export type StoreUrl =
-  | { engine: 'sqlite'; path: string; timeoutMs: number; synchronous: 'full' | 'normal' }
-  | {
-      engine: 'mysql';
-      host: string;
-      port: number;
-      user: string;
-      password: string;
-      database: string;
-      /** Connections of the pool. */
-      pool: number;
-      timeoutMs: number;
-      /** A vtgate: no session settings, which would reserve a connection of the shard for each of ours. */
-      vitess: boolean;
-    };
+export interface SqliteUrl {
+  engine: 'sqlite';
+  /** A file, or `:memory:`. */
+  path: string;
+  /** Give up waiting for another process's transaction after this time. */
+  timeoutMs: number;
+  /** `full` survives a power cut; `normal` only the end of the process. */
+  synchronous: 'full' | 'normal';
+}
+
+export interface MysqlUrl {
+  engine: 'mysql';
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+  /** Connections of the pool. */
+  pool: number;
+  /** Bounds connecting, and each method as a whole. */
+  timeoutMs: number;
+  /** A vtgate: no session settings, which would reserve a connection of the shard for each of ours. */
+  vitess: boolean;
+}
+
+export type StoreUrl = SqliteUrl | MysqlUrl;
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 const DEFAULT_POOL = 8;

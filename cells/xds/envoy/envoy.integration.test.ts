@@ -8,7 +8,7 @@ import { AdsServer } from '../server.ts';
 import { type Resource, resource, type Snapshot, snapshot } from '../snapshot.ts';
 import { ENVOY } from '../types.ts';
 import { clusters, endpoints } from './clusters.ts';
-import { type EchoServer, type Envoy, get, haveEnvoy, startEcho, startEnvoy, until } from './envoy.test-support.ts';
+import { type EchoServer, type Envoy, get, startEcho, startEnvoy, until } from './envoy.test-support.ts';
 import { listener } from './listener.ts';
 import { encodeMessage } from './messages.ts';
 import { routes } from './routes.ts';
@@ -72,7 +72,6 @@ const startServer = async (port = 0): Promise<AdsServer> => {
 };
 
 before(async () => {
-  if (!haveEnvoy) return;
   echoes.push(
     await startEcho('cell-a', '127.77.1.1', CLIENT_PORT),
     await startEcho('cell-b', '127.77.2.1', CLIENT_PORT),
@@ -88,9 +87,7 @@ after(async () => {
   for (const echo of echoes) await echo.close();
 });
 
-const options = { skip: haveEnvoy ? false : '.tools/bin/envoy is missing: run scripts/setup/setup.sh' };
-
-test('Envoy accepts every resource, and its own cell takes all', options, async () => {
+test('Envoy accepts every resource, and its own cell takes all', async () => {
   await publish(build(world(100)));
   assert.deepEqual([...(await statuses(40))], [['cell-a', 40]]);
   const [node] = server.nodes();
@@ -104,7 +101,7 @@ test('Envoy accepts every resource, and its own cell takes all', options, async 
   ]);
 });
 
-test('an open WebSocket survives weight 0, draining endpoints and the removal of its cell', options, async () => {
+test('an open WebSocket survives weight 0, draining endpoints and the removal of its cell', async () => {
   await publish(build(world(100)));
   const socket = new WebSocket(`ws://${EDGE.ip}:${EDGE.port}/ws?ticket=x`);
   const frames: string[] = [];
@@ -132,7 +129,7 @@ test('an open WebSocket survives weight 0, draining endpoints and the removal of
   socket.terminate();
 });
 
-test('50/50 with the endpoints of one cell draining: no 503', options, async () => {
+test('50/50 with the endpoints of one cell draining: no 503', async () => {
   const half = routes('cell-a', world(50));
   await publish(build(world(50), half));
   const both = await statuses(200);
@@ -142,7 +139,7 @@ test('50/50 with the endpoints of one cell draining: no 503', options, async () 
   assert.deepEqual([...(await statuses(400))], [['cell-b', 400]]);
 });
 
-test('weights change while requests run: none fails', options, async () => {
+test('weights change while requests run: none fails', async () => {
   let stop = false;
   const failures: number[] = [];
   const load = (async () => {
@@ -157,7 +154,7 @@ test('weights change while requests run: none fails', options, async () => {
   assert.deepEqual(failures, []);
 });
 
-test('nobody to answer: 503 in the form of the Web API, and back at once when somebody is there', options, async () => {
+test('nobody to answer: 503 in the form of the Web API, and back at once when somebody is there', async () => {
   const nobody = { ...world(100), endpoints: [] };
   await publish(build(nobody, routes('cell-a', world(100))));
   const answer = await get(EDGE.ip, EDGE.port, '/api/x', 'POST');
@@ -168,7 +165,7 @@ test('nobody to answer: 503 in the form of the Web API, and back at once when so
   assert.deepEqual([...(await statuses(20))], [['cell-a', 20]]);
 });
 
-test('a NACK is recorded in Envoy’s words, the last good goes on, the next good clears it', options, async () => {
+test('a NACK is recorded in Envoy’s words, the last good goes on, the next good clears it', async () => {
   await publish(build(world(100)));
   const zero = {
     name: 'edge',
@@ -196,7 +193,7 @@ test('a NACK is recorded in Envoy’s words, the last good goes on, the next goo
   assert.equal(lastError(), '');
 });
 
-test('control plane killed: traffic goes on; another one takes over without a change', options, async () => {
+test('control plane killed: traffic goes on; another one takes over without a change', async () => {
   await publish(build(world(0)));
   const { port } = server;
   await server.close();

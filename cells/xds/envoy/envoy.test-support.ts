@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { WebSocketServer } from 'ws';
 
 export const ENVOY_BINARY = new URL('../../../.tools/bin/envoy', import.meta.url).pathname;
-export const haveEnvoy = existsSync(ENVOY_BINARY);
 
 export interface Envoy {
   process: ChildProcess;
@@ -21,6 +20,7 @@ export async function startEnvoy(
   xdsPort: number,
   xdsIp = '127.0.0.1',
 ): Promise<Envoy> {
+  if (!existsSync(ENVOY_BINARY)) throw new Error('.tools/bin/envoy is missing: make setup');
   const dir = await mkdtemp(join(tmpdir(), 'envoy-'));
   const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
   const bootstrap = {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Cell } from '../../../crds/index.ts';
+import { testCell as cell, testPod as pod } from '../../traffic/world.test-support.ts';
 import { edgeWorld, type PodLike } from '../../traffic/world.ts';
 import { assertConsistent, snapshot } from '../snapshot.ts';
 import { ENVOY } from '../types.ts';
@@ -9,29 +10,6 @@ import { listener } from './listener.ts';
 import { decodeMessage, encodeMessage } from './messages.ts';
 import { routes } from './routes.ts';
 
-const cell = (name: string, weight?: number): Cell => ({
-  apiVersion: 'chatcells.dev/v1alpha1',
-  kind: 'Cell',
-  metadata: { name, namespace: 'demo', uid: name, resourceVersion: '1', generation: 1, creationTimestamp: '' },
-  spec: { region: 'local', zone: name.replace('cell', 'zone'), capacity: { connections: 5000 } },
-  ...(weight === undefined ? {} : { status: { weight } }),
-});
-const pod = (
-  cellName: string,
-  role: string,
-  n: number,
-  change: Partial<PodLike['status']> & { deleting?: boolean } = {},
-): PodLike => {
-  const { deleting, ...status } = change;
-  return {
-    metadata: {
-      name: `${cellName}-${role}-${n}`,
-      labels: { 'app.kubernetes.io/component': role, 'chatcells.dev/cell': cellName },
-      ...(deleting ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
-    },
-    status: { podIP: `127.1.0.${n}`, conditions: [{ type: 'Ready', status: 'True' }], ...status },
-  };
-};
 const pods = (...names: string[]): PodLike[] =>
   names.flatMap((name, i) => [pod(name, 'gateway', 2 * i + 2), pod(name, 'api', 2 * i + 3)]);
 const build = (cells: Cell[], podList: PodLike[], own = 'cell-a') => {

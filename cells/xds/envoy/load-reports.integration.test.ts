@@ -8,7 +8,7 @@ import { AdsServer } from '../server.ts';
 import { type Resource, resource, type Snapshot, snapshot } from '../snapshot.ts';
 import { ENVOY } from '../types.ts';
 import { clusters, endpoints } from './clusters.ts';
-import { type EchoServer, type Envoy, get, haveEnvoy, startEcho, startEnvoy, until } from './envoy.test-support.ts';
+import { type EchoServer, type Envoy, get, startEcho, startEnvoy, until } from './envoy.test-support.ts';
 import { listener } from './listener.ts';
 import { decodeMessage, encodeMessage, seconds } from './messages.ts';
 import { routes } from './routes.ts';
@@ -78,7 +78,6 @@ const total = (cell: string): { requests: number; errors: number } =>
 const api = (path: string) => get(EDGE.ip, EDGE.port, `/api/${path}`, 'POST');
 
 before(async () => {
-  if (!haveEnvoy) return;
   for (const [cell, ip] of Object.entries(IPS)) echoes.push(await startEcho(cell, ip, CLIENT_PORT));
   current = build(world(100));
   server = new AdsServer({
@@ -98,9 +97,8 @@ after(async () => {
   await server?.close();
   for (const echo of echoes) await echo.close();
 });
-const options = { skip: haveEnvoy ? false : '.tools/bin/envoy is missing: run scripts/setup/setup.sh' };
 
-test('Envoy reports the leaf of an aggregate, endpoint by endpoint, under the edge’s own zone', options, async () => {
+test('Envoy reports the leaf of an aggregate, endpoint by endpoint, under the edge’s own zone', async () => {
   for (let i = 0; i < 20; i++) await api('x');
   await until(() => total('cell-a').requests >= 20, 'the report');
   assert.deepEqual(total('cell-a'), { requests: 20, errors: 0 });
@@ -111,7 +109,7 @@ test('Envoy reports the leaf of an aggregate, endpoint by endpoint, under the ed
   assert.equal(first?.hop, 'edge');
 });
 
-test('5xx and time-outs are errors, refusals of bad input are none', options, async () => {
+test('5xx and time-outs are errors, refusals of bad input are none', async () => {
   observations.length = 0;
   for (let i = 0; i < 5; i++) assert.equal((await api('fail')).status, 500);
   for (let i = 0; i < 3; i++) assert.equal((await api('refuse')).status, 429);
@@ -120,19 +118,15 @@ test('5xx and time-outs are errors, refusals of bad input are none', options, as
   assert.deepEqual(total('cell-a'), { requests: 9, errors: 6 });
 });
 
-test(
-  'a failed connection is an error of that endpoint alone, also when a retry saves the request',
-  options,
-  async () => {
-    await publish(build(world(0, GONE)));
-    observations.length = 0;
-    let answered = 0;
-    for (let i = 0; i < 20; i++) if ((await api('x')).status === 200) answered++;
-    assert.ok(answered > 0);
-    await until(() => total('cell-b').requests - total('cell-b').errors >= answered, 'the report');
-    const byPod = Map.groupBy(observations, (o) => o.target.pod);
-    const errors = (ip: string): number => (byPod.get(`cell-b-${ip}`) ?? []).reduce((sum, o) => sum + o.errors, 0);
-    assert.ok(errors(GONE) > 0, 'the endpoint that is not there');
-    assert.equal(errors(IPS['cell-b']), 0);
-  },
-);
+test('a failed connection is an error of that endpoint alone, also when a retry saves the request', async () => {
+  await publish(build(world(0, GONE)));
+  observations.length = 0;
+  let answered = 0;
+  for (let i = 0; i < 20; i++) if ((await api('x')).status === 200) answered++;
+  assert.ok(answered > 0);
+  await until(() => total('cell-b').requests - total('cell-b').errors >= answered, 'the report');
+  const byPod = Map.groupBy(observations, (o) => o.target.pod);
+  const errors = (ip: string): number => (byPod.get(`cell-b-${ip}`) ?? []).reduce((sum, o) => sum + o.errors, 0);
+  assert.ok(errors(GONE) > 0, 'the endpoint that is not there');
+  assert.equal(errors(IPS['cell-b']), 0);
+});
