@@ -137,9 +137,9 @@ function where(query: URLSearchParams, from: DebugSources): object {
 }
 
 function slotOfTopic(topic: string): number {
-  const n = idNumber(topic);
-  if (n === undefined) throw new ChatError('invalid_arguments', { argument: 'topic', problem: 'it is not an id' });
-  return slotOf(n);
+  if (idNumber(topic) === undefined)
+    throw new ChatError('invalid_arguments', { argument: 'topic', problem: 'it is not an id' });
+  return slotOf(topic);
 }
 
 function slotNumber(text: string | null): number {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { formatId } from '../contract/ids.ts';
 import { emptyTable, type RingTable } from '../contract/ring-table.ts';
 import { SLOTS, slotOf } from '../contract/slot.ts';
 import { commitPlan } from './commit.ts';
@@ -16,7 +17,8 @@ const NONE: ReadonlySet<number> = new Set();
 /** Load by slot when topics, by falling rank, have the given rates. Ids are spread like minted ones. */
 function slotLoads(rateOfRank: (rank: number) => number, seed: number, topics = TOPICS): Float64Array {
   const loads = new Float64Array(SLOTS);
-  for (let rank = 1; rank <= topics; rank++) loads[slotOf((BigInt(seed) << 40n) + BigInt(rank))]! += rateOfRank(rank);
+  for (let rank = 1; rank <= topics; rank++)
+    loads[slotOf(formatId('C', (BigInt(seed) << 40n) + BigInt(rank)))]! += rateOfRank(rank);
   return loads;
 }
 const zipf = (s: number) => (rank: number) => 5_000 / rank ** s;

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../cells/contract/clock.ts';
 import { ChatError } from '../../cells/contract/errors.ts';
-import { numberOf, type TopicId } from '../../cells/contract/ids.ts';
+import type { TopicId } from '../../cells/contract/ids.ts';
 import type { LoadCounters } from '../../cells/contract/lrs/index.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import { slotOf } from '../../cells/contract/slot.ts';
@@ -140,7 +140,7 @@ export class Intake {
       session.respond(header, 0, failure('bad_frame'));
       return;
     }
-    const slot = slotOf(numberOf(topic));
+    const slot = slotOf(topic);
     const known = this.#o.control.table?.slotEpoch[slot] ?? 0;
     if (header.epoch > known) this.#inBackground(this.#o.member.takeNow((this.#o.control.table?.epoch ?? 0) + 1));
     // A later request of a refused attempt would overtake the refused one: it comes again with the next attempt.

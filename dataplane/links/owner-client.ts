@@ -2,7 +2,7 @@
 import type { Clock, Random } from '../../cells/contract/clock.ts';
 import type { ControlSource, RouteMember } from '../../cells/contract/control.ts';
 import { ChatError } from '../../cells/contract/errors.ts';
-import { numberOf, type TopicId } from '../../cells/contract/ids.ts';
+import type { TopicId } from '../../cells/contract/ids.ts';
 import type { LoadCounters } from '../../cells/contract/lrs/index.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import { slotOf } from '../../cells/contract/slot.ts';
@@ -88,7 +88,7 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
 
   typing(call: Omit<Call<'typing'>, 'op' | 'args'>): void {
     this.#useRing(call.ring);
-    const slot = slotOf(numberOf(call.topic));
+    const slot = slotOf(call.topic);
     const { peer, epoch } = this.pick(call.ring, slot);
     if (peer === undefined) return;
     const request: Request<'typing'> = { op: 'typing', ring: call.ring, args: {}, actor: call.actor };
@@ -156,7 +156,7 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
     const key = `${ring} ${topic}`;
     let queue = this.#queues.get(key);
     if (queue === undefined) {
-      queue = new TopicQueue({ ring, topic, slot: slotOf(numberOf(topic)) }, this, () => this.#queues.delete(key));
+      queue = new TopicQueue({ ring, topic, slot: slotOf(topic) }, this, () => this.#queues.delete(key));
       this.#queues.set(key, queue);
     }
     return queue;

@@ -1,7 +1,7 @@
 /** The subscriptions of this process: at most one a topic. */
 import type { Clock } from '../../cells/contract/clock.ts';
 import { ChatError } from '../../cells/contract/errors.ts';
-import { numberOf, type TopicId, type UserId } from '../../cells/contract/ids.ts';
+import type { TopicId, UserId } from '../../cells/contract/ids.ts';
 import { slotOf } from '../../cells/contract/slot.ts';
 import { bodyOf, type Header } from '../protocol/frames.ts';
 import type { Actor } from '../protocol/operations.ts';
@@ -91,7 +91,7 @@ export class Subscriptions implements TopicSubscriptions {
   #subscription(ring: string, topic: TopicId): Subscription {
     let subscription = this.#topics.get(topic);
     if (subscription === undefined) {
-      const at = { ring, topic, slot: slotOf(numberOf(topic)) };
+      const at = { ring, topic, slot: slotOf(topic) };
       subscription = new Subscription(at, this.#options.routing, {
         event: (event) => this.#options.listener.event(event),
         transient: (id, json) => this.#options.listener.transient(id, json),

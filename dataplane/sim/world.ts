@@ -1,6 +1,6 @@
 /** A whole dataplane in one heap: three zones, servers, clients, a store and a control plane, built by a seed. */
 import type { WorkspaceEntry } from '../../cells/contract/control.ts';
-import { numberOf, type TopicId, topicId, userId, workspaceId } from '../../cells/contract/ids.ts';
+import { type TopicId, topicId, userId, workspaceId } from '../../cells/contract/ids.ts';
 import type { Member } from '../../cells/contract/ring-table.ts';
 import { SLOTS, slotOf } from '../../cells/contract/slot.ts';
 import type { Plants } from '../protocol/plants.ts';
@@ -228,7 +228,7 @@ export class World {
   }
 
   #slotOf(topic: TopicId): number {
-    const known = this.#slots.get(topic) ?? slotOf(numberOf(topic));
+    const known = this.#slots.get(topic) ?? slotOf(topic);
     this.#slots.set(topic, known);
     return known;
   }

@@ -2,9 +2,9 @@
  * Appends a second, by hand: node dataplane/storage/bench.ts [store URL] [seconds each]
  * One owner, one batch in flight. Compare runs of one machine only.
  */
-import { SLOTS } from '../../cells/contract/slot.ts';
+import { SLOTS, slotOf } from '../../cells/contract/slot.ts';
 import { openStore } from './open.ts';
-import { channel, entry, RING, slotOfTopic } from './testing/entries.ts';
+import { channel, entry, RING } from './testing/entries.ts';
 
 const [url = 'sqlite::memory:', seconds = '3'] = process.argv.slice(2);
 const OWNER = 'bench';
@@ -20,7 +20,7 @@ let next = Date.now();
 const text = 'x'.repeat(200);
 for (const rows of [1, 16, 256]) {
   const topics = Array.from({ length: Math.min(rows, 64) }, () => channel(next++));
-  const fences = [...new Set(topics.map(slotOfTopic))].map((slot) => ({ ring: RING, slot, epoch }));
+  const fences = [...new Set(topics.map(slotOf))].map((slot) => ({ ring: RING, slot, epoch }));
   const times: number[] = [];
   const end = performance.now() + Number(seconds) * 1_000;
   const cpu = process.cpuUsage();

@@ -1,6 +1,5 @@
 /** The statements of claim and fence, and what their results mean. Pure. */
 import { ChatError } from '../../cells/contract/errors.ts';
-import { numberOf } from '../../cells/contract/ids.ts';
 import { slotOf, slotStart } from '../../cells/contract/slot.ts';
 import { bigintOf, type Dialect, type Result, type Statement } from '../../cells/contract/sql/database.ts';
 import { insertOrRaise, placeholders } from '../../cells/contract/sql/statements.ts';
@@ -52,7 +51,7 @@ export function assertCovered(fences: readonly Fence[], entries: readonly LogEnt
   const epochs = new Map(fences.map((f) => [f.slot, f.epoch]));
   const slots = new Map<string, number>();
   for (const { topic, epoch } of entries) {
-    const slot = slots.get(topic) ?? slotOf(numberOf(topic));
+    const slot = slots.get(topic) ?? slotOf(topic);
     slots.set(topic, slot);
     if (epochs.get(slot) !== epoch) throw new TypeError(`no fence of slot ${slot} at epoch ${epoch} for ${topic}`);
   }

@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { ChatError, hasCode } from '../../cells/contract/errors.ts';
+import { slotOf } from '../../cells/contract/slot.ts';
 import { type Database, type DatabaseHooks, statement } from '../../cells/contract/sql/database.ts';
 import { openDatabase } from '../../cells/contract/sql/open-database.ts';
 import { openStore } from './open.ts';
 import type { Store } from './store.ts';
 import { Closing } from './testing/closing.ts';
 import { mysqlDatabases, type TestDatabases } from './testing/databases.ts';
-import { channel, entry, fenceOf, slotOfTopic, user } from './testing/entries.ts';
+import { channel, entry, fenceOf, user } from './testing/entries.ts';
 import { type FlakyProxy, flakyProxy } from './testing/flaky-proxy.ts';
 
 describe('store: mysql faults', () => {
@@ -47,7 +48,7 @@ describe('store: mysql faults', () => {
     const printed = text(owner.stdout);
     await until(() => stateOf(owner.pid!) === 'T');
     const held = await store.log.claim('new', [fenceOf(topic, 2)]);
-    assert.deepEqual([...held], [slotOfTopic(topic)]);
+    assert.deepEqual([...held], [slotOf(topic)]);
     assert.equal((await store.log.heads([topic])).get(topic)?.seq, 0);
     owner.kill('SIGCONT');
     await once(owner, 'exit');

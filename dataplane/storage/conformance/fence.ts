@@ -3,9 +3,10 @@ import { it } from 'node:test';
 import fc from 'fast-check';
 import { hasCode } from '../../../cells/contract/errors.ts';
 import type { TopicId } from '../../../cells/contract/ids.ts';
+import { slotOf } from '../../../cells/contract/slot.ts';
 import type { Subject } from '../conformance.ts';
 import type { Fence, Store } from '../store.ts';
-import { channel, entry, fenceOf, fencesOf, RING, slotOfTopic } from '../testing/entries.ts';
+import { channel, entry, fenceOf, fencesOf, RING } from '../testing/entries.ts';
 
 let topics = 500_000;
 const newTopic = (): TopicId => channel(++topics);
@@ -46,13 +47,13 @@ export function fenceConformance(subject: Subject): void {
         assert.deepEqual(e.details.slots, slots);
         return true;
       });
-    await fenced(log.append('me', fencesOf([a, b]), batch), slotOfTopic(a), slotOfTopic(b));
+    await fenced(log.append('me', fencesOf([a, b]), batch), slotOf(a), slotOf(b));
     await log.claim('me', [fenceOf(a)]);
-    await fenced(log.append('me', fencesOf([a, b]), batch), slotOfTopic(b));
+    await fenced(log.append('me', fencesOf([a, b]), batch), slotOf(b));
     await log.claim('me', [fenceOf(b, 2)]);
-    await fenced(log.append('me', fencesOf([a, b]), batch), slotOfTopic(b));
-    await fenced(log.append('other', [fenceOf(a)], [batch[0]!]), slotOfTopic(a));
-    await fenced(log.append('me', [{ ...fenceOf(a), ring: 'else' }], [batch[0]!]), slotOfTopic(a));
+    await fenced(log.append('me', fencesOf([a, b]), batch), slotOf(b));
+    await fenced(log.append('other', [fenceOf(a)], [batch[0]!]), slotOf(a));
+    await fenced(log.append('me', [{ ...fenceOf(a), ring: 'else' }], [batch[0]!]), slotOf(a));
     assert.deepEqual((await log.heads([a, b])).get(a), { seq: 0, ts: 0n });
     await log.append('me', [fenceOf(a), fenceOf(b, 2)], [batch[0]!, { ...batch[1]!, epoch: 2 }]);
   });
@@ -90,7 +91,7 @@ export function fenceConformance(subject: Subject): void {
     assert.deepEqual(order, []);
     go.resolve();
     await append;
-    assert.deepEqual([...(await claim)], [slotOfTopic(topic)]);
+    assert.deepEqual([...(await claim)], [slotOf(topic)]);
     assert.deepEqual(order, ['append', 'claim']);
     assert.equal((await subject.store.log.heads([topic])).get(topic)?.seq, 1);
     await assert.rejects(old.log.append('old', [fenceOf(topic)], [entry(topic, 2)]), (e) => hasCode(e, 'fenced'));
@@ -156,7 +157,7 @@ class Owner {
   }
 
   async #claim(epoch: number): Promise<void> {
-    const slot = slotOfTopic(this.#topic);
+    const slot = slotOf(this.#topic);
     if ((await this.#store.log.claim(this.#name, [{ ring: RING, slot, epoch }])).has(slot)) this.#epoch = epoch;
   }
 

@@ -1,5 +1,5 @@
 /** Made-up ids and log entries for tests of the store. */
-import { numberOf, type TopicId, topicId, type UserId, userId, workspaceId } from '../../../cells/contract/ids.ts';
+import { type TopicId, topicId, type UserId, userId, workspaceId } from '../../../cells/contract/ids.ts';
 import { slotOf } from '../../../cells/contract/slot.ts';
 import type { ChannelRow, Fence, LogEntry, Projection } from '../store.ts';
 
@@ -12,11 +12,10 @@ export const user = (n: number): UserId => userId(BASE + 1000n + BigInt(n));
 export const channel = (n: number): TopicId => topicId('C', BASE + 2000n + BigInt(n));
 export const RING = 'chat/main';
 
-export const slotOfTopic = (topic: TopicId): number => slotOf(numberOf(topic));
-export const fenceOf = (topic: TopicId, epoch = 1): Fence => ({ ring: RING, slot: slotOfTopic(topic), epoch });
+export const fenceOf = (topic: TopicId, epoch = 1): Fence => ({ ring: RING, slot: slotOf(topic), epoch });
 /** Distinct fences of the topics. */
 export const fencesOf = (topics: readonly TopicId[], epoch = 1): Fence[] => [
-  ...new Map(topics.map((t) => [slotOfTopic(t), fenceOf(t, epoch)])).values(),
+  ...new Map(topics.map((t) => [slotOf(t), fenceOf(t, epoch)])).values(),
 ];
 
 const FIRST_TS = 1_800_000_000_000_000n;

@@ -3,7 +3,15 @@ import { type Bench, type Claim, type Contestant, type Figure, type FigureSpec, 
 import { short } from '../report.ts';
 import { median } from '../statistics.ts';
 import { maxOverAverage, movedPercent } from './balance.ts';
-import { hashRing, nanosecondsEach, ownerOfTopic, RING, randomSlots, routesOf, Topics } from './lookups.ts';
+import {
+  hashRing,
+  nanosecondsEach,
+  nanosecondsEachSlot,
+  ownerOfTopic,
+  randomSlots,
+  routesOf,
+  Topics,
+} from './lookups.ts';
 import { laidOut, servers, timePlans } from './tables.ts';
 
 const OURS = 'slot table';
@@ -90,7 +98,7 @@ function planner(size: Size): Contestant {
   return {
     name: OURS,
     round: async () => ({
-      knownSlot: nanosecondsEach(slots, (slot) => routes.route(RING, slot)!.owner!.address),
+      knownSlot: nanosecondsEachSlot(slots, routes),
       ...timePlans(PLAN_SERVERS),
     }),
   };
