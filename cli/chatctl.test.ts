@@ -1,9 +1,12 @@
 // chatctl as a process: exit codes, help and streams that need no cluster.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { formatDuration, parseDuration } from './durations.ts';
+import { HANDED_OVER } from './hand-over.ts';
 import { formatTable } from './table.ts';
 import { deriveUserId, resolveUser } from './user-id.ts';
 
@@ -40,9 +43,26 @@ test('a cluster that cannot be reached is exit code 1, with a hint', () => {
 test('every command has examples in its help', () => {
   const [, section = ''] = /\nCommands:\n([\s\S]*?)\n\n/.exec(chatctl('--help').stdout) ?? [];
   const commands = [...section.matchAll(/^ {2}([a-z][a-z-]+) /gm)].map((m) => m[1]!);
-  const named = commands.filter((name) => !['help', 'cluster', 'dev'].includes(name)); // those pass --help on
+  const named = commands.filter((name) => !['help', ...HANDED_OVER].includes(name)); // those pass --help on
   assert.ok(named.length >= 7, named.join());
   for (const name of named) assert.match(chatctl(name, '--help').stdout, /\nExamples:\n {2}/, name);
+});
+
+/** Ends the process with 99 when the Kubernetes client is about to be loaded. */
+const NO_KUBERNETES = `data:text/javascript,${encodeURIComponent(
+  "import { registerHooks } from 'node:module'; registerHooks({ resolve: (specifier, context, next) => { if (specifier.includes('@kubernetes/')) process.exit(99); return next(specifier, context); } });",
+)}`;
+
+test('what is handed over does not wait for the Kubernetes client, whose loading takes a second', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'chatctl-dev-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, ['--import', NO_KUBERNETES, MAIN, ...args], { encoding: 'utf8' });
+  const { status, stdout, stderr } = run('dev-token', '--dev-dir', dir, '--user-name', 'carol');
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  assert.equal(run('dev', '--port', 'x').status, 2);
+  assert.equal(run('status', '--help').status, 99, 'the probe sees the client where it is needed');
 });
 
 test('durations, tables, users', () => {

@@ -4,7 +4,7 @@ import { CommanderError } from 'commander';
 import { ChatError } from '../cells/contract/errors.ts';
 import type { Environment } from './context.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
-import { createProgram } from './program.ts';
+import { handOver, isHandedOver } from './hand-over.ts';
 import { processTerminal } from './terminal.ts';
 
 function processEnvironment(): Environment {
@@ -38,8 +38,12 @@ function processEnvironment(): Environment {
 
 async function main(argv: readonly string[]): Promise<number> {
   const environment = processEnvironment();
-  const { program, exitCode } = createProgram(environment);
+  const [name, ...args] = argv;
   try {
+    // Before the command tree: it brings the Kubernetes client with it, a second of start-up that `dev` does not have.
+    if (isHandedOver(name)) return await handOver(environment.root, name, args);
+    const { createProgram } = await import('./program.ts');
+    const { program, exitCode } = createProgram(environment);
     await program.parseAsync(argv, { from: 'user' });
     return exitCode();
   } catch (e: unknown) {

@@ -1,5 +1,5 @@
 /** The dev role, stage 1: every role in one process over SQLite, for development and small teams. */
-import { join, relative } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Config, integer, type Settings, text } from '../../cells/contract/process/config.ts';
 import type { RunningRole } from '../../cells/contract/process/lifecycle.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
@@ -15,7 +15,8 @@ export const settings = {
 } as const satisfies Settings;
 
 export async function run(config: Config<typeof settings>, log: Logger): Promise<RunningRole> {
-  const { dir, host, port } = config;
+  const { host, port } = config;
+  const dir = resolve(config.dir);
   const stage = await startStageOne({
     dir,
     host,
@@ -24,7 +25,6 @@ export async function run(config: Config<typeof settings>, log: Logger): Promise
     log,
   });
   const [ada, bob] = [await stage.workspaces.token('acme', 'ada'), await stage.workspaces.token('acme', 'bob')];
-  const command = `node ${relative('.', process.argv[1] ?? 'main.ts')}`;
-  process.stdout.write(welcome({ url: stage.url, dir, command, ada, bob }));
+  process.stdout.write(welcome({ url: stage.url, dir, ada, bob }));
   return stage;
 }

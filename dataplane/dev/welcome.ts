@@ -3,14 +3,12 @@
 export interface Welcome {
   url: string;
   dir: string;
-  /** The command that this process was started with, without its role. */
-  command: string;
   /** Tokens of two users of acme. */
   ada: string;
   bob: string;
 }
 
-export const welcome = ({ url, dir, command, ada, bob }: Welcome): string => `Chatcells is ready at ${url}
+export const welcome = ({ url, dir, ada, bob }: Welcome): string => `Chatcells is ready at ${url}
 
   export TOKEN=${ada}    # ada of acme
   export BOB=${bob}    # bob of acme
@@ -19,7 +17,7 @@ export const welcome = ({ url, dir, command, ada, bob }: Welcome): string => `Ch
   curl -s ${url}/api/chat.postMessage -H "Authorization: Bearer $TOKEN" -d channel=C… -d text=hi
 
 Slack's SDKs: slackApiUrl '${url}/api/'. WebSocket: rtm.connect gives its URL.
-Tokens for others: ${command} dev-token --workspace-name acme|globex --user-name NAME
+Tokens for others: npx chatctl dev-token --dev-dir ${dir} --workspace-name acme|globex --user-name NAME
 Data and keys: ${dir}. Ctrl-C ends it; the data stays.
 `;
 

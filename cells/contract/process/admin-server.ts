@@ -24,7 +24,7 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   if (!registry.getSingleMetric('process_cpu_seconds_total'))
     collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50 });
   const server = createServer((request, response) => {
-    answer(options, new URL(request.url ?? '/', 'http://admin'), response).catch((e: unknown) => {
+    answer(options, request.url ?? '/', response).catch((e: unknown) => {
       const error = ChatError.from(e);
       send(
         response,
@@ -49,8 +49,10 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   };
 }
 
-async function answer(options: AdminServerOptions, url: URL, response: ServerResponse): Promise<void> {
-  switch (url.pathname) {
+async function answer(options: AdminServerOptions, target: string, response: ServerResponse): Promise<void> {
+  // A target such as "//" is valid HTTP and no URL: whoever sends it must not end the process.
+  const url = URL.parse(target, 'http://admin');
+  switch (url?.pathname) {
     case '/livez':
       return send(response, 200, 'text/plain', 'ok\n');
     case '/readyz': {
@@ -65,7 +67,7 @@ async function answer(options: AdminServerOptions, url: URL, response: ServerRes
     case '/metrics':
       return send(response, 200, options.registry.contentType, await options.registry.metrics());
     default: {
-      const body = options.route?.(url);
+      const body = url === null ? undefined : options.route?.(url);
       if (body === undefined) return send(response, 404, 'text/plain', 'not found\n');
       return send(response, 200, 'application/json', `${JSON.stringify(await body)}\n`);
     }
