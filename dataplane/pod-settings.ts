@@ -14,6 +14,7 @@ export const podSettings = {
   region: text('REGION', 'Region of the Cell.'),
   storeUrl: text('STORE_URL', 'mysql://user:password@host:port/database or sqlite:/path.'),
   adminPort: integer('ADMIN_PORT', 'Port of /livez, /readyz and /metrics.', port, '9090'),
+  otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', 'OTLP/HTTP receiver for traces; empty for none.', ''),
 } as const satisfies Settings;
 
 /** What the roles that clients connect to need beside that: gateway and api. */
@@ -28,5 +29,4 @@ export const frontSettings = {
   xdsAddresses: list('XDS_ADDRESSES', "host:port of the control plane's replicas, the own zone's first."),
   stateDir: text('STATE_DIR', 'Directory for the last good configuration; empty for none.', ''),
   port: integer('PORT', 'Port that the edges send to.', port, '8080'),
-  otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', 'OTLP/HTTP receiver for traces; empty for none.', ''),
 } as const satisfies Settings;

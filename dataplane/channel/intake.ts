@@ -13,6 +13,7 @@ import type { Hello, Operations, Request, Response } from '../protocol/operation
 import type { Plants } from '../protocol/plants.ts';
 import type { Link } from '../protocol/transport.ts';
 import type { Head, Store } from '../storage/store.ts';
+import type { Span, Tracer } from '../tracing/tracing.ts';
 import { type DurableOperation, failure, isDurable } from './decide.ts';
 import { fanOutTyping } from './fan-out.ts';
 import { FanOutLoad, TICK_MS } from './fan-out-load.ts';
@@ -35,6 +36,7 @@ export interface IntakeOptions {
   loads: LoadCounters | undefined;
   /** Bytes queued to one link at which it is cut. */
   maxLinkQueueBytes: number;
+  tracer: Tracer;
   plants: Plants;
   hello: Hello;
   ring: string;
@@ -158,12 +160,16 @@ export class Intake {
     const { op } = request;
     if (isDurable(op)) {
       const arrivedMs = this.#o.clock.monotonicMs();
-      const respond = (response: Response): void => session.respond(header, topic.epoch, response);
+      const span = this.#spanOf(header, op);
+      const respond = (response: Response): void => {
+        span?.end(response.ok ? undefined : response.error.code);
+        session.respond(header, topic.epoch, response);
+      };
       this.#o.push(
         topic,
         writeOp({
           request: request as Request<DurableOperation>,
-          trace: header.trace,
+          trace: span?.trace ?? header.trace,
           arrivedMs,
           respond,
           ignoreKey: this.#o.plants.has('retry-twice'),
@@ -180,6 +186,12 @@ export class Intake {
     } else if (op === 'typing') {
       this.#inBackground(this.#typing(topic, request));
     } else session.respond(header, topic.epoch, failure('unknown_method', { method: op }));
+  }
+
+  /** From the arrival of a durable operation to its answer, its commit in between. */
+  #spanOf({ trace, topic, slot }: Header, op: DurableOperation): Span | undefined {
+    if (topic === undefined || !this.#o.tracer.records(trace)) return undefined;
+    return this.#o.tracer.startSpan(`channel.${op}`, trace, { topic, slot });
   }
 
   /** `result` undefined, or a topic that was dropped meanwhile: refused, to be asked again elsewhere. */

@@ -8,6 +8,7 @@ import { systemClock as clock, systemRandom as random } from '../../cells/contra
 import { TcpTransport } from '../links/index.ts';
 import { podSettings } from '../pod-settings.ts';
 import { openStore } from '../storage/open.ts';
+import { createTracer } from '../tracing/tracing.ts';
 import { ChannelMetrics } from './metrics.ts';
 import { ChannelServer } from './server.ts';
 
@@ -48,9 +49,12 @@ export async function run(config: Config<typeof settings>, log: Logger): Promise
         : undefined,
   });
   started.defer(() => admin.close());
+  const { podName: pod, cell, zone, region, ring, weight } = config;
+  const resource = { pod, cell, zone, region };
+  const tracer = await createTracer({ endpoint: config.otlpEndpoint, service: 'channel', resource });
+  started.defer(() => tracer.close());
   const store = await openStore(config.storeUrl);
   started.defer(() => store.close());
-  const { podName: pod, cell, zone, ring, weight } = config;
   const incarnation = `${config.podUid}/${random.hex(4)}`;
   const loads = new LoadCounters();
   if (config.xdsAddresses.length > 0) {
@@ -62,7 +66,7 @@ export async function run(config: Config<typeof settings>, log: Logger): Promise
     started.defer(() => reporter.close());
   }
   server = await ChannelServer.start({
-    ...{ store, clock, random, log, metrics, loads },
+    ...{ store, clock, random, log, metrics, loads, tracer },
     transport: new TcpTransport({ localAddress: config.podIp }),
     row: {
       ...{ incarnation, pod, cell, zone, ring, weight },

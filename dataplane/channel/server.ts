@@ -16,6 +16,7 @@ import type { Hello } from '../protocol/operations.ts';
 import { NO_PLANTS, type Plants } from '../protocol/plants.ts';
 import type { Link, LinkTransport } from '../protocol/transport.ts';
 import type { Store } from '../storage/store.ts';
+import { noTracer, type Tracer } from '../tracing/tracing.ts';
 import { Batcher } from './batcher.ts';
 import { Delivery } from './delivery.ts';
 import { Handoff } from './handoff.ts';
@@ -43,6 +44,7 @@ export interface ChannelServerOptions {
   missed: number;
   /** Counts the calls to other owners and the events to gateways, for the load reports. */
   loads?: LoadCounters;
+  tracer?: Tracer;
   /** Bytes queued to one link at which it is cut. Default 16 MiB. */
   maxLinkQueueBytes?: number;
   /** Test-only; see plants.ts. */
@@ -122,6 +124,7 @@ export class ChannelServer {
       ...{ store, clock, log, metrics, plants: this.#plants, hello, ring, address: row.address },
       ...{ slots: this.#slots, control: this.#control, member: this.#member, loads: options.loads },
       maxLinkQueueBytes: options.maxLinkQueueBytes ?? DEFAULT_LINK_QUEUE_BYTES,
+      tracer: options.tracer ?? noTracer,
       topic: (at) => this.#topic(at),
       push: (topic, op) => this.#writer(topic).push(op),
       tell: (topic, tableEpoch, head) => this.#topics.tell(topic, tableEpoch, head),

@@ -11,6 +11,7 @@ export const settings = {
   host: text('HOST', 'Address to listen on. Tokens travel in the clear: keep it a loopback address.', '127.0.0.1'),
   port: integer('PORT', 'Port of the Web API and the WebSockets; 0 takes a free one.', { min: 0, max: 65_535 }, '8080'),
   dir: text('DEV_DIR', 'Directory of the keys and the database.', '.local/dev'),
+  otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', 'OTLP/HTTP receiver for traces; empty for none.', ''),
   storeUrl: text('STORE_URL', 'sqlite:/path or mysql://…; empty for SQLite in the directory.', ''),
 } as const satisfies Settings;
 
@@ -22,6 +23,7 @@ export async function run(config: Config<typeof settings>, log: Logger): Promise
     host,
     port,
     storeUrl: config.storeUrl || `sqlite:${join(dir, 'chatcells.db')}`,
+    otlpEndpoint: config.otlpEndpoint,
     log,
   });
   const [ada, bob] = [await stage.workspaces.token('acme', 'ada'), await stage.workspaces.token('acme', 'bob')];

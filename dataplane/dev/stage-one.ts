@@ -26,7 +26,7 @@ import type { OwnerClient, TopicListener } from '../protocol/owner-client.ts';
 import type { LinkTransport } from '../protocol/transport.ts';
 import { openStore } from '../storage/open.ts';
 import type { Store } from '../storage/store.ts';
-import { noTracer } from '../tracing/tracing.ts';
+import { createTracer, type Tracer } from '../tracing/tracing.ts';
 import { LocalControl } from './local-control.ts';
 import { ownRing } from './own-ring.ts';
 import { HELP } from './welcome.ts';
@@ -39,6 +39,8 @@ export interface StageOneOptions {
   host: string;
   /** 0 takes a free one. */
   port: number;
+  /** OTLP/HTTP receiver for traces; none without. */
+  otlpEndpoint?: string;
   log: Logger;
 }
 
@@ -72,7 +74,13 @@ export async function startStageOne(options: StageOneOptions): Promise<StageOne>
   const incarnation = `dev/${random.hex(8)}`;
   const transport = new TcpTransport({ localAddress: LINK_HOST });
   const registry = new Registry();
-  const channel = await startChannel({ store, control, transport, incarnation, log, registry });
+  const tracerOf = async (service: Hello['role']): Promise<Tracer> => {
+    const tracer = await createTracer({ endpoint: options.otlpEndpoint ?? '', service, resource: PLACE });
+    started.defer(() => tracer.close());
+    return tracer;
+  };
+  const channelTracer = await tracerOf('channel');
+  const channel = await startChannel({ store, control, transport, incarnation, log, registry, tracer: channelTracer });
   started.defer(() => channel.close());
 
   const ownerClient = (role: Hello['role'], listener?: TopicListener): OwnerClient => {
@@ -91,6 +99,7 @@ export async function startStageOne(options: StageOneOptions): Promise<StageOne>
     log,
     incarnation,
     metrics: createGatewayMetrics(registry, { region: 'dev', gateway: 'dev' }, clock),
+    tracer: await tracerOf('gateway'),
     shutdownSpreadMs: 0,
   });
   const owners = ownerClient('api');
@@ -101,7 +110,7 @@ export async function startStageOne(options: StageOneOptions): Promise<StageOne>
   const users = new Users({ directory: store.directory, owners, clock, log });
   const common = { store, owners, control, tokens, users, sessions, ids, clock, random, log };
   const server = await createApiServer({
-    services: { ...common, tracer: noTracer, edges: [] },
+    services: { ...common, tracer: await tracerOf('api'), edges: [] },
     metrics: createHttpMetrics(registry),
     fallbackOrigin: `http://${host}:${options.port}`,
     pages: {
@@ -125,14 +134,15 @@ async function startChannel(part: {
   incarnation: string;
   log: Logger;
   registry: Registry;
+  tracer: Tracer;
 }): Promise<{ close(): Promise<void> }> {
-  const { store, control, transport, incarnation } = part;
+  const { store, control, transport, incarnation, tracer } = part;
   const log = part.log.child({});
   let collect = (): void => undefined;
   const metrics = new ChannelMetrics(part.registry, () => collect());
   const member = { ...PLACE, incarnation, address: `${LINK_HOST}:0`, weight: 1 };
   const row = { ...member, ring: DEV_RING };
-  const common = { store, transport, clock, random, log, metrics };
+  const common = { store, transport, clock, random, log, metrics, tracer };
   const server = await ChannelServer.start({ ...common, row, heartbeatMs: HEARTBEAT_MS, missed: 4 });
   collect = () => server.collect();
   const close = (): Promise<void> => {
