@@ -85,6 +85,11 @@ export class SessionTokens {
     return this.#issue('resume', identity, session, LIMITS.resumeTokenMs);
   }
 
+  /** Whether the resume token is ours and not expired; it may have been revoked. */
+  resumeLooksValid(token: string): boolean {
+    return this.#read('resume', token) !== undefined;
+  }
+
   /** Rejects with `resume_invalid` when it is not ours, expired or revoked, or `store_unavailable`. */
   async verifyResume(token: string): Promise<ResumeClaims> {
     const claims = this.#read('resume', token);

@@ -1,7 +1,7 @@
 /** What clients send: parsed and checked here, once, into a type that the rest can trust. Pure. */
 import type { ErrorCode } from '../../cells/contract/errors.ts';
 import { idNumber, isChannelId, isUserId, type TopicId, type UserId } from '../../cells/contract/ids.ts';
-import { LIMITS } from '../protocol/limits.ts';
+import { CLIENT_MSG_ID, LIMITS } from '../protocol/limits.ts';
 
 /** Echoed as `reply_to`. */
 export type FrameId = number | string;
@@ -33,7 +33,6 @@ export interface FrameFault {
 }
 
 const MAX_ID_CHARACTERS = 64;
-const CLIENT_MSG_ID = /^[0-9A-Za-z-]{1,64}$/;
 const THREAD_TS = /^\d{1,12}\.\d{1,6}$/;
 const MAX_PRESENCE_USERS = 500;
 

@@ -17,6 +17,8 @@ export interface ClientSocket {
 export interface ClientSocketHandlers {
   /** `data` is UTF-8 text unless `isBinary`; at most LIMITS.frameBytes. */
   message(data: Buffer, isBinary: boolean): void;
+  /** A ping or pong of WebSocket itself: the peer lives. A ping has been answered already. */
+  heard(): void;
   /** Once, whichever end closed. `code`: the close code that ended it; 1006 when there was none. */
   closed(code: number): void;
 }

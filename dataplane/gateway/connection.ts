@@ -15,6 +15,8 @@ export interface ConnectionHandlers {
   /** Opens a session by ticket, or by resume token. Rejects with the reason why not. */
   fresh(connection: Connection, ticket: string): Promise<void>;
   resumed(connection: Connection, token: string, topics: ReadonlyMap<TopicId, number>): Promise<void>;
+  /** Whether the token is one of ours: without one, nothing of a resume is kept. */
+  resumeLooksValid(token: string): boolean;
   /** Once. */
   ended(connection: Connection): void;
 }
@@ -55,6 +57,7 @@ export class Connection {
     const { clock, fresh } = this.#handlers;
     this.socket.handle({
       message: (data, isBinary) => this.#message(data, isBinary),
+      heard: () => this.#session?.heard(),
       closed: (code) => {
         this.#session?.socketClosed(code);
         this.#end();
@@ -101,6 +104,10 @@ export class Connection {
     const frame = parseClientFrame(data, isBinary);
     if (frame.type !== 'resume') {
       this.#refuse('bad_frame', CLOSE.badFrame);
+      return;
+    }
+    if (!this.#handlers.resumeLooksValid(frame.token)) {
+      this.#refuse('resume_invalid', CLOSE.goingAway);
       return;
     }
     for (const [topic, seq] of frame.topics) this.#topics.set(topic, seq);

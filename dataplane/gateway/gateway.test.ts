@@ -1,9 +1,11 @@
 /** Gateway and reference client over real WebSockets on 127.0.0.1; the owners are an in-memory double. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ACME, workspaceEntry } from '../auth/auth.test-support.ts';
+import { ManualClock } from '../client/client.test-support.ts';
 import type { ClientEvent } from '../client/index.ts';
-import { ALICE, BOB, CAROL, EVE, GENERAL, Rig, SECRET, until } from './gateway.test-support.ts';
+import { ALICE, BOB, CAROL, EVE, FakeControl, GENERAL, Rig, SECRET, until } from './gateway.test-support.ts';
 
 let rig: Rig;
 beforeEach(async () => {
@@ -150,6 +152,20 @@ describe('a session', () => {
     );
   });
 
+  it('closes who is silent for two heartbeats; the ping of WebSocket itself counts, as many SDKs send no other', async () => {
+    const clock = new ManualClock();
+    await rig.start({ clock });
+    const [silent, pinging] = [ALICE, BOB].map((user) => rig.raw(`ticket=${rig.ticket(user)}`, { index: 1 }));
+    for (const raw of [silent!, pinging!]) await (await raw.opened()).type('boot');
+    await clock.pass(50_000);
+    pinging!.socket.ping();
+    await once(pinging!.socket, 'pong');
+    await clock.pass(20_000);
+    assert.equal(await silent!.ended, 4003);
+    pinging!.send({ id: 1, type: 'ping' });
+    await pinging!.frame((f) => f.reply_to === 1);
+  });
+
   it('ends when the workspace is suspended, and when the user is deactivated', async () => {
     const [alice, bob] = await Promise.all([boot().opened(), boot(BOB).opened()]);
     await Promise.all([alice.type('boot'), bob.type('boot')]);
@@ -212,7 +228,9 @@ describe('resume', () => {
 
 describe('the reference client', () => {
   it('goes through a drain to another gateway and misses, repeats and reorders nothing', async () => {
-    await rig.start();
+    const elsewhere = new FakeControl(); // of another cell: the order is not for it
+    for (const entry of rig.control.entries.values()) elsewhere.set(entry);
+    await rig.start({ control: elsewhere });
     const seen: ClientEvent[] = [];
     const bob = rig.client(BOB, { onEvent: (e) => seen.push(e) });
     const alice = rig.client(ALICE);

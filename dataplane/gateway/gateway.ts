@@ -131,6 +131,7 @@ export class Gateway {
       log,
       fresh: (c, ticket) => this.#admission.run('fresh', () => this.#openFresh(c, ticket)),
       resumed: (c, token, topics) => this.#admission.run('resume', () => this.#openResumed(c, token, topics)),
+      resumeLooksValid: (token) => this.#options.tokens.resumeLooksValid(token),
       ended: (c) => this.#connections.delete(c),
     });
     this.#connections.add(connection);

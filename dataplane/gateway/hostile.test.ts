@@ -93,11 +93,37 @@ describe('frames', () => {
     assert.ok(bob.frames.some((f) => (f.error as { code?: string } | undefined)?.code === 'rate_limited_socket'));
   });
 
+  it('ends who floods it with anything else', async () => {
+    const bob = await ready();
+    for (let id = 1; id <= 5_000; id++) bob.send({ id, type: 'typing' });
+    assert.equal(await bob.ended, 4504);
+    const eve = await ready(EVE);
+    for (let id = 1; id <= 5_000; id++) eve.send({ id, type: 'ping' });
+    assert.equal(await eve.ended, 4504);
+  });
+
   it('wants a resume frame first where it was announced', async () => {
     const raw = await rig.raw('resume=1').opened();
     raw.send({ type: 'ping' });
     assert.equal(await raw.ended, 4502);
   });
+
+  it('keeps no list of topics for who has no token', async () => {
+    const raw = await rig.raw('resume=1').opened();
+    raw.send({ type: 'resume', token: 'rubbish', topics: { [GENERAL]: 1 }, more: true });
+    assert.equal(await raw.ended, 4000);
+    assert.partialDeepStrictEqual(raw.frames, [{ error: { code: 'resume_invalid' } }]);
+  });
+});
+
+it('who asks for pongs and does not read them is cut', async () => {
+  const bob = await ready();
+  (bob.socket as unknown as { _socket: Socket })._socket.pause();
+  const payload = Buffer.alloc(125);
+  await until(() => {
+    for (let i = 0; i < 2_000; i++) bob.socket.ping(payload);
+    return rig.gateways[0]!.gateway.sessionCount === 1;
+  }, 'the session is gone');
 });
 
 it('a reader that has stopped is cut, and costs nobody else', async () => {

@@ -34,8 +34,14 @@ describe('client frames', () => {
       [{ text: '' }, 'no_text'],
       [{ text: 'x'.repeat(40_001) }, 'msg_too_long'],
       [{ client_msg_id: '~internal' }, 'bad_frame'],
+      [{ client_msg_id: 'x'.repeat(65) }, 'bad_frame'],
     ] as const)
       assert.partialDeepStrictEqual(parse({ ...post, ...over }), { type: 'fault', id: 7, code, malformed: false });
+  });
+
+  it('takes the same client_msg_ids as the Web API', () => {
+    const post = { type: 'message', channel: 'C1', text: 'hi', client_msg_id: 'job_7:step.2-a' };
+    assert.partialDeepStrictEqual(parse(post), { type: 'message', clientMsgId: 'job_7:step.2-a' });
   });
 
   it('echoes what a ping carries', () => {

@@ -52,8 +52,10 @@ const ROOM_POLL_MS = 10;
 const MAX_BAD_FRAMES = 5;
 /** Refused posts in a row of the limiter until the connection counts as abusive. */
 const MAX_LIMITED_POSTS = 200;
-/** Pings, typing and the like. */
+/** Pings, typing and the like; those beyond it are not answered. */
 const OTHER_FRAMES = { perSecond: 50, burst: 100 };
+/** Unanswered frames until the connection counts as abusive. */
+const IGNORED_FRAMES = { perSecond: 500, burst: 2_000 };
 /** How long a goodbye waits for posts in flight. */
 const GOODBYE_LINGER_MS = 2_000;
 const LINGER_POLL_MS = 20;
@@ -68,6 +70,7 @@ export class Session {
   readonly #attachments = new Map<TopicId, TopicAttachment>();
   readonly #posts: TokenBucket;
   readonly #others: TokenBucket;
+  readonly #ignored: TokenBucket;
   readonly #connectTrace: string | undefined;
   readonly #ended: (session: Session) => void;
   #postCount = 0;
@@ -103,6 +106,7 @@ export class Session {
     this.#lastHeardMs = now;
     this.#posts = new TokenBucket({ perSecond: LIMITS.postsPerSecond, burst: LIMITS.postsPerSecond }, now);
     this.#others = new TokenBucket(OTHER_FRAMES, now);
+    this.#ignored = new TokenBucket(IGNORED_FRAMES, now);
   }
 
   get closed(): boolean {
@@ -118,6 +122,10 @@ export class Session {
   send(frame: OutFrame): void {
     if (this.#closed) return;
     this.#socket.send(frame);
+    this.#cutIfSlow();
+  }
+
+  #cutIfSlow(): void {
     if (this.#socket.bufferedBytes() <= MAX_BUFFERED_BYTES) return;
     this.context.metrics.slowConsumer();
     this.close(CLOSE.slowConsumer, 'slow consumer');
@@ -244,17 +252,27 @@ export class Session {
 
   // from the client
 
+  /** A ping or pong of WebSocket itself. */
+  heard(): void {
+    if (this.#closed) return;
+    this.#lastHeardMs = this.context.clock.monotonicMs();
+    this.#cutIfSlow(); // pongs wait in the same buffer
+  }
+
   message(data: Buffer, isBinary: boolean): void {
     if (this.#closed) return;
     this.#lastHeardMs = this.context.clock.monotonicMs();
     const frame = parseClientFrame(data, isBinary);
     if (frame.type === 'message') this.#post(frame);
-    else if (frame.type === 'fault') this.#fault(frame);
     else if (this.#others.take(this.#lastHeardMs)) this.#other(frame);
+    else if (!this.#ignored.take(this.#lastHeardMs)) this.close(CLOSE.rateAbused, 'rate_limited_socket');
   }
 
-  #other(frame: Exclude<ClientFrame, PostFrame>): void {
+  #other(frame: Exclude<ClientFrame, PostFrame> | FrameFault): void {
     switch (frame.type) {
+      case 'fault':
+        this.#fault(frame);
+        break;
       case 'ping':
         this.send(frames.pong(frame.id, frame.echo));
         break;

@@ -46,6 +46,8 @@ export class WsSocket implements ClientSocket, Flushable {
 
   handle(handlers: ClientSocketHandlers): void {
     this.#ws.on('message', (data: Buffer, isBinary: boolean) => handlers.message(data, isBinary));
+    this.#ws.on('ping', () => handlers.heard());
+    this.#ws.on('pong', () => handlers.heard());
     this.#ws.on('error', () => undefined); // a close follows, and tells the code
     this.#ws.on('close', (code: number) => {
       this.#waiting = [];

@@ -12,3 +12,6 @@ export const LIMITS = {
   /** A resume that would replay more events of one topic gets a `gap` instead. */
   replayEvents: 1_000,
 } as const;
+
+/** A client_msg_id of a client. A key of ours starts with "~", so that no client can take one. */
+export const CLIENT_MSG_ID = /^[0-9A-Za-z][0-9A-Za-z._:-]{0,63}$/;

@@ -2,19 +2,16 @@
 import { ChatError } from '../../../cells/contract/errors.ts';
 import type { TopicId } from '../../../cells/contract/ids.ts';
 import { isUserId } from '../../../cells/contract/ids.ts';
-import { LIMITS } from '../../protocol/limits.ts';
+import { CLIENT_MSG_ID, LIMITS } from '../../protocol/limits.ts';
 import { type Argument, channel, message, objects, optional, string } from '../arguments.ts';
 import { type ApiContext, method, type Result } from '../method.ts';
 import { openDm } from '../open-dm.ts';
-
-/** A key of ours starts with "~", so that no client can take one. */
-const CLIENT_KEY = /^[0-9A-Za-z][0-9A-Za-z._:-]{0,63}$/;
 
 const clientMessageId: Argument<string | undefined> = optional({
   ...string('Idempotency key (a UUID), unique per channel and sender: a retry returns the first result.'),
   kind: 'UUID',
   problem: 'must be 1–64 letters, digits, ".", "_", ":" or "-"',
-  parse: (v) => (typeof v === 'string' && CLIENT_KEY.test(v) ? v : undefined),
+  parse: (v) => (typeof v === 'string' && CLIENT_MSG_ID.test(v) ? v : undefined),
 });
 
 /** A channel, or a user: the DM with that user is opened, as at Slack. */
