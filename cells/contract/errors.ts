@@ -52,6 +52,9 @@ export const ERRORS = {
   request_too_large: row('The body is larger than {limitBytes} bytes.', 'Send less in one request.', { http: 413 }),
   no_text: row('The message has no text.', 'Send text.'),
   msg_too_long: row('The text is longer than 40,000 characters.', 'Send it in parts.'),
+  invalid_blocks_format: row('blocks is not a JSON array of objects.', 'Send Block Kit blocks.'),
+  invalid_blocks: row('The message has more than 50 blocks.', 'Send it in parts.'),
+  msg_blocks_too_long: row('The blocks are longer than 100,000 characters of JSON.', 'Send them in parts.'),
   // things and permissions
   channel_not_found: row(
     'There is no such channel, or it is not yours to see.',

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ChatError } from '../../cells/contract/errors.ts';
-import { boolean, bound, channel, list, objects, optional, pageSize, parseArguments, string } from './arguments.ts';
+import { blocks, boolean, bound, channel, list, optional, pageSize, parseArguments, string } from './arguments.ts';
 
 const declared = {
   name: string('A name.'),
   flag: optional(boolean('A flag.'), false),
   limit: pageSize(999, 100),
   users: optional(list('Ids.')),
-  blocks: optional(objects('Blocks.')),
+  blocks: optional(blocks('Blocks.')),
   oldest: bound('Start.', 'invalid_ts_oldest'),
   channel: optional(channel('Id.')),
 };
@@ -42,7 +42,7 @@ test('each bad value is named, or has the error that Slack has for it', () => {
     [{ name: 'a', limit: 0 }, 'invalid_limit'],
     [{ name: 'a', limit: '1e3' }, 'invalid_limit'],
     [{ name: 'a', users: [7] }, 'invalid_arguments:users'],
-    [{ name: 'a', blocks: '{"type"' }, 'invalid_arguments:blocks'],
+    [{ name: 'a', blocks: '{"type"' }, 'invalid_blocks_format'],
     [{ name: 'a', oldest: 'yesterday' }, 'invalid_ts_oldest'],
     [{ name: 'a', channel: 'general' }, 'channel_not_found'],
     [{ name: 'a', channel: '__proto__' }, 'channel_not_found'],

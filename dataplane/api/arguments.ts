@@ -4,6 +4,7 @@
  */
 import { ChatError } from '../../cells/contract/errors.ts';
 import { isChannelId, isUserId, parseTs, type TopicId, type UserId } from '../../cells/contract/ids.ts';
+import { LIMITS } from '../protocol/limits.ts';
 
 export interface Argument<T> {
   doc: string;
@@ -116,14 +117,17 @@ export const list = declare<string[]>({
   },
 });
 
-/** A JSON array of objects, as JSON or (in a form) as its text. */
-export const objects = declare<Record<string, unknown>[]>({
+/** A JSON array of objects, as JSON or (in a form) as its text. Not understood here, only bounded: every reader gets it. */
+export const blocks = declare<Record<string, unknown>[]>({
   kind: 'JSON array',
   problem: 'must be a JSON array of objects',
   parse: (v) => {
     const value = typeof v === 'string' ? parseJson(v) : v;
     const fits = Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null);
-    return fits ? (value as Record<string, unknown>[]) : undefined;
+    if (!fits) throw new ChatError('invalid_blocks_format');
+    if (value.length > LIMITS.blocks) throw new ChatError('invalid_blocks');
+    if (JSON.stringify(value).length > LIMITS.blocksCharacters) throw new ChatError('msg_blocks_too_long');
+    return value as Record<string, unknown>[];
   },
 });
 

@@ -48,11 +48,18 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
+    genReqId: ({ headers }) => requestId(single(headers['x-request-id'])) ?? services.random.hex(8),
   });
+  app.removeContentTypeParser('text/plain');
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) =>
+    body.length === 0 ? done(null, {}) : parseJson(request, body as string, done),
+  );
   await app.register(formbody, { bodyLimit: BODY_LIMIT_BYTES });
 
   let leaving = false;
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-request-id', request.id);
     if (leaving) reply.header('connection', 'close');
   });
   app.addHook('onResponse', async (request, reply) => {
@@ -85,7 +92,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   app.setErrorHandler((thrown, request, reply) => {
     const error = toChatError(thrown as FastifyError);
     const { status, headers, body, ours } = failureOf(error);
-    if (ours) services.log.warn({ err: error, method: methodOf(request) }, 'request failed');
+    if (ours) services.log.warn({ err: error, method: methodOf(request), requestId: request.id }, 'request failed');
     return reply.code(status).headers(headers).send(body);
   });
   app.setNotFoundHandler((request, reply) =>
@@ -115,6 +122,10 @@ function methodOf(request: FastifyRequest): string {
 const single = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header[0] : header;
 
+/** As edges send it: an id and nothing else, or ours is used. */
+const requestId = (text: string | undefined): string | undefined =>
+  text !== undefined && /^[\w.-]{1,64}$/.test(text) ? text : undefined;
+
 const bearerOf = (header: string | undefined): string | undefined => /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
 
 /** The body over the query string; of a form field that is sent twice, the last. */
@@ -138,7 +149,6 @@ function toChatError(thrown: FastifyError): ChatError {
       return new ChatError('request_too_large', { limitBytes: BODY_LIMIT_BYTES });
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new ChatError('invalid_post_type');
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
       return new ChatError('invalid_json');
   }

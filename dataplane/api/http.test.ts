@@ -94,6 +94,11 @@ test('what is wrong with a request is said in Slack’s words, with status 200',
       { method: 'POST', headers: { ...json, 'content-type': 'text/xml' }, body: '<a/>' },
       'invalid_post_type',
     ],
+    [
+      'auth.test',
+      { method: 'POST', headers: { ...json, 'content-type': 'text/plain' }, body: '{}' },
+      'invalid_post_type',
+    ],
     ['chat.postMessage', { method: 'POST', headers: json, body: '{}' }, 'invalid_arguments'],
     ['api.test?error=my_error', {}, 'my_error'],
   ];
@@ -105,6 +110,60 @@ test('what is wrong with a request is said in Slack’s words, with status 200',
   const large = await http('auth.test', { method: 'POST', headers: json, body: `"${'x'.repeat(600 * 1024)}"` });
   assert.equal(large.status, 413);
   assert.equal((JSON.parse(large.text) as Answer).error, 'request_too_large');
+});
+
+test('a content type and no body is a call without arguments, as some HTTP libraries send it', async () => {
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${tokens.ada}` };
+  const { text } = await http('auth.test', { method: 'POST', headers });
+  assert.equal((JSON.parse(text) as Answer).ok, true, text);
+});
+
+test('an answer carries the id of its request, the one it came with when that is an id', async () => {
+  const id = async (sent: string): Promise<string | null> =>
+    (await http('api.test', { headers: { 'x-request-id': sent } })).headers.get('x-request-id');
+  assert.equal(await id('3f1c-77'), '3f1c-77');
+  for (const bad of ['', 'a b', 'x'.repeat(200), '<script>'])
+    assert.match((await id(bad)) ?? '', /^[0-9a-f]{16}$/, bad);
+});
+
+test('an invitation of a member and a kick of none are said in Slack’s words', async () => {
+  const channel = await newChannel();
+  const carol = await idOf(await stage.workspaces.token('acme', 'carol'));
+  const [bob, eve] = [await idOf(tokens.bob), await idOf(tokens.eve)];
+  assert.equal((await call('conversations.kick', { channel, user: bob })).error, 'not_in_channel');
+  assert.equal((await call('conversations.invite', { channel, users: bob })).ok, true);
+  assert.equal((await call('conversations.invite', { channel, users: bob })).error, 'already_in_channel');
+  assert.equal((await call('conversations.invite', { channel, users: [bob, carol] })).ok, true);
+  assert.equal((await call('conversations.kick', { channel, user: bob })).ok, true);
+  assert.equal((await call('conversations.kick', { channel, user: bob })).error, 'not_in_channel');
+  for (const user of [eve, 'U0NOBODY'])
+    assert.equal((await call('conversations.kick', { channel, user })).error, 'user_not_found');
+});
+
+test('blocks: passed through, edited, kept by an edit of the text, and bounded', async () => {
+  const channel = await newChannel();
+  const section = (text: string): object => ({ type: 'section', text: { type: 'plain_text', text } });
+  const newest = async (): Promise<{ text: string; blocks?: object[] }> =>
+    ((await call('conversations.history', { channel, limit: 1 })) as unknown as { messages: [{ text: string }] })
+      .messages[0];
+  const { ts } = await call('chat.postMessage', { channel, blocks: [section('one')] });
+  const edit = (over: object): Promise<Answer> => call('chat.update', { channel, ts, ...over });
+  assert.equal((await edit({ text: 'words' })).ok, true);
+  assert.partialDeepStrictEqual(await newest(), { text: 'words', blocks: [section('one')] });
+  assert.equal((await edit({ blocks: JSON.stringify([section('two')]) })).ok, true);
+  assert.partialDeepStrictEqual(await newest(), { text: 'words', blocks: [section('two')] });
+  assert.equal((await edit({ text: 'words', blocks: [] })).ok, true);
+  assert.equal((await newest()).blocks, undefined);
+  assert.equal((await edit({})).error, 'no_text');
+  const bad: [unknown, string][] = [
+    ['nonsense', 'invalid_blocks_format'],
+    [{ type: 'section' }, 'invalid_blocks_format'],
+    [Array.from({ length: 51 }, () => section('x')), 'invalid_blocks'],
+    [[section('x'.repeat(120_000))], 'msg_blocks_too_long'],
+  ];
+  for (const [blocks, error] of bad)
+    for (const method of ['chat.postMessage', 'chat.update'])
+      assert.equal((await call(method, { channel, ts, text: 'x', blocks })).error, error, method);
 });
 
 test('text: empty, too long, and of 40,000 characters of any script', async () => {

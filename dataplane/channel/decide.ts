@@ -14,6 +14,7 @@ import {
   channelCreatedJson,
   deletedJson,
   editedJson,
+  editOf,
   memberJson,
   messageJson,
   publishedJson,
@@ -165,21 +166,21 @@ class Decision {
     });
   }
 
-  #update({ ts, text }: Operations['update']['args']): Posted {
+  #update({ ts, text, blocks }: Operations['update']['args']): Posted {
     const message = this.#lookups.message;
     if (message === undefined) throw new ChatError('message_not_found');
     raise(authoriseMessage('update', this.#request.actor, message.user));
-    if (text === '') throw new ChatError('no_text');
-    if (text.length > LIMITS.textCharacters) throw new ChatError('msg_too_long');
+    if (text === '' || (text === undefined && blocks === undefined)) throw new ChatError('no_text');
+    if ((text ?? '').length > LIMITS.textCharacters) throw new ChatError('msg_too_long');
+    const edit = editOf(message.payload, { text, blocks });
     // An edit that changes nothing is the retry of one that was made.
-    if ((JSON.parse(message.payload) as { text?: string }).text === text)
-      return { seq: message.seq, ts, duplicate: true };
+    if (JSON.stringify(edit.after) === JSON.stringify(edit.before)) return { seq: message.seq, ts, duplicate: true };
     const { seq } = this.#draft.add(this.#workspace, {
       type: 'message_changed',
       user: this.#actor,
       trace: this.#trace,
       build: (at) => {
-        const edited = editedJson(at, { previous: message.payload, text, user: this.#actor });
+        const edited = editedJson(at, edit, this.#actor);
         return { payload: edited.event, projection: { kind: 'edit', ts: message.ts, payload: edited.message } };
       },
     });

@@ -41,13 +41,24 @@ export function messageJson(at: At, m: MessageFields): string {
   });
 }
 
-/** The message as it reads after the edit, and the event that says so. `previous` is the message's JSON text now. */
-export function editedJson(
-  at: At,
-  edit: { previous: string; text: string; user: UserId },
-): { message: string; event: string } {
-  const before = JSON.parse(edit.previous) as Record<string, unknown>;
-  const after = { ...before, text: edit.text, edited: { user: edit.user, ts: formatTs(at.ts) } };
+export interface Edit {
+  before: Record<string, unknown>;
+  after: Record<string, unknown>;
+}
+
+/** A message before and after its edit, which leaves what it does not name. `payload` is the message's JSON text now. */
+export function editOf(
+  payload: string,
+  to: { text: string | undefined; blocks: readonly unknown[] | undefined },
+): Edit {
+  const before = JSON.parse(payload) as Record<string, unknown>;
+  const blocks = to.blocks?.length === 0 ? undefined : (to.blocks ?? before.blocks);
+  return { before, after: { ...before, text: to.text ?? before.text, blocks } };
+}
+
+/** The message as it reads after the edit, and the event that says so. */
+export function editedJson(at: At, { before, after: changed }: Edit, user: UserId): { message: string; event: string } {
+  const after = { ...changed, edited: { user, ts: formatTs(at.ts) } };
   return {
     message: JSON.stringify(after),
     event: JSON.stringify({

@@ -20,3 +20,19 @@ test('what was deleted is not kept: a subscriber from before it is served by the
     [4],
   );
 });
+
+test('large events are kept up to a bound in bytes: the newest, without a gap', () => {
+  const recent = new RecentEvents();
+  for (let seq = 1; seq <= 200; seq++) recent.push({ seq, frame: Buffer.alloc(20_000) });
+  const kept = recent.after(198);
+  assert.deepEqual(
+    kept?.map((f) => f.seq),
+    [199, 200],
+  );
+  assert.equal(recent.after(180), undefined);
+  assert.ok(recent.bytes <= 256 * 1024, String(recent.bytes));
+  recent.push({ seq: 201, frame: Buffer.alloc(400_000) });
+  assert.equal(recent.after(200), undefined, 'too large to be kept at all');
+  recent.push({ seq: 202, frame });
+  assert.equal(recent.after(201)?.length, 1);
+});

@@ -2,6 +2,9 @@
 export const LIMITS = {
   frameBytes: 64 * 1024,
   textCharacters: 40_000,
+  blocks: 50,
+  /** All blocks of a message, as JSON. */
+  blocksCharacters: 100_000,
   clientMsgIdCharacters: 255,
   postsPerSecond: 20,
   heartbeatMs: 30_000,

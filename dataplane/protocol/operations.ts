@@ -32,7 +32,8 @@ export interface Operations {
   create: { args: { channel: ChannelRow; members: UserId[] }; result: { created: boolean } };
   /** `clientKey` is the client's client_msg_id, or a key of the caller's own beginning with "~" so that its internal retries stay one post. */
   post: { args: { text: string; clientKey: string; blocks?: unknown; threadTs?: string }; result: Posted };
-  update: { args: { ts: string; text: string }; result: Posted };
+  /** Text or blocks, or both: what is absent stays as it is. An empty list of blocks removes them. */
+  update: { args: { ts: string; text?: string; blocks?: readonly unknown[] }; result: Posted };
   delete: { args: { ts: string }; result: Posted };
   join: { args: Record<string, never>; result: { alreadyMember: boolean; channel: ChannelRow } };
   leave: { args: Record<string, never>; result: { wasMember: boolean } };

@@ -3,7 +3,7 @@ import { ChatError } from '../../../cells/contract/errors.ts';
 import type { TopicId } from '../../../cells/contract/ids.ts';
 import { isUserId } from '../../../cells/contract/ids.ts';
 import { CLIENT_MSG_ID, LIMITS } from '../../protocol/limits.ts';
-import { type Argument, channel, message, objects, optional, string } from '../arguments.ts';
+import { type Argument, blocks, channel, message, optional, string } from '../arguments.ts';
 import { type ApiContext, method, type Result } from '../method.ts';
 import { openDm } from '../open-dm.ts';
 
@@ -41,7 +41,7 @@ export const postMessage = method({
   args: {
     channel: destination,
     text: optional(string('Text, at most 40,000 characters. Required without blocks.')),
-    blocks: optional(objects('Block Kit blocks, passed through.')),
+    blocks: optional(blocks('Block Kit blocks, at most 50; passed through.')),
     thread_ts: optional(message('ts of the message that this answers.')),
     client_msg_id: clientMessageId,
   },
@@ -72,17 +72,23 @@ export const postMessage = method({
 });
 
 export const update = method({
-  doc: 'Replaces the text of a message of your own.',
+  doc: 'Replaces the text or the blocks of a message of your own; what is not sent stays.',
   limited: true,
   args: {
     channel: channel('Channel id.'),
     ts: message('ts of the message.'),
-    text: string('The new text.'),
+    text: optional(string('The new text. Required without blocks.')),
+    blocks: optional(blocks('The new blocks; an empty list removes them.')),
   },
-  async handle(context, { channel: topic, ts, text }) {
-    checkText(text, undefined);
-    const { seq } = await context.call(topic, 'update', { ts, text });
-    return { channel: topic, ts, text, seq, message: { type: 'message', user: context.me.id, text } };
+  async handle(context, args) {
+    checkText(args.text, args.blocks);
+    const { channel: topic, ts } = args;
+    const given = {
+      ...(args.text === undefined || args.text === '' ? {} : { text: args.text }),
+      ...(args.blocks === undefined ? {} : { blocks: args.blocks }),
+    };
+    const { seq } = await context.call(topic, 'update', { ts, ...given });
+    return { channel: topic, ts, ...given, seq, message: { type: 'message', user: context.me.id, ...given } };
   },
 });
 

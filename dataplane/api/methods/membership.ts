@@ -1,6 +1,6 @@
 /** conversations.join|leave|invite|kick: events in the channel's log, made by its owner. */
 import { ChatError } from '../../../cells/contract/errors.ts';
-import { isUserId, type UserId } from '../../../cells/contract/ids.ts';
+import { isUserId, numberOf, type TopicId, type UserId, userId } from '../../../cells/contract/ids.ts';
 import { boolean, channel, list, optional, user } from '../arguments.ts';
 import { type ApiContext, method } from '../method.ts';
 import { channelShape } from '../shapes.ts';
@@ -32,7 +32,7 @@ export const leave = method({
 });
 
 export const invite = method({
-  doc: 'Makes others members of a channel that the caller is in.',
+  doc: 'Makes others members of a channel that the caller is in. Of several, those who are members already stay so.',
   limited: true,
   args: {
     channel: channel('Channel id.'),
@@ -41,7 +41,10 @@ export const invite = method({
   },
   async handle(context, args) {
     const users = await invitees(context, args.users, args.force);
+    const [only] = users.length === 1 ? users : [];
+    const wasMember = only !== undefined && (await isMember(context, args.channel, only));
     const { channel: row } = await context.call(args.channel, 'invite', { users });
+    if (wasMember) throw new ChatError('already_in_channel');
     return { channel: channelShape(row, context.me.id, true) };
   },
 });
@@ -60,13 +63,26 @@ async function invitees(context: ApiContext, ids: readonly string[], force: bool
   return fit;
 }
 
+/**
+ * As the channel's owner knows it, asked before the change: the change itself may be tried again on its way, and does
+ * not say whether it was the first.
+ */
+async function isMember(context: ApiContext, channel: TopicId, user: UserId): Promise<boolean> {
+  const number = numberOf(user);
+  const after = number > 0n ? { after: userId(number - 1n) } : {};
+  const { users } = await context.call(channel, 'members', { ...after, limit: 1 });
+  return users[0] === user;
+}
+
 export const kick = method({
   doc: 'Ends the membership of another user, who receives nothing after it.',
   limited: true,
   args: { channel: channel('Channel id.'), user: user('User id.') },
   async handle(context, args) {
     if (args.user === context.me.id) throw new ChatError('cant_kick_self');
+    const wasMember = await isMember(context, args.channel, args.user);
     await context.call(args.channel, 'kick', { user: args.user });
+    if (!wasMember) throw new ChatError('not_in_channel');
     return { errors: {} };
   },
 });
