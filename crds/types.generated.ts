@@ -103,13 +103,29 @@ stepInterval?: string
  * Share of failed requests in the last 10 s at which the drain goes back.
  */
 maxErrorRate?: string
+/**
+ * How long a drain or undrain may take from its start before it is said to be overdue. Without it: twice the time of all steps and five minutes.
+ */
+deadline?: string
+/**
+ * Stop the drain or undrain where it is: no steps, no slots leave, nothing comes back.
+ */
+paused?: boolean
+/**
+ * Why it is paused.
+ */
+pauseReason?: string
 reason?: string
+/**
+ * Who asked for it, as chatctl knew. The API server's audit log is the proof.
+ */
+requestedBy?: string
 /**
  * What set targetWeight, when it was no person.
  */
 initiator?: "GrayFailure"
 /**
- * Go on although the other cells have no room.
+ * Go on although the other cells have no room, or are not known to have it. Needs a reason.
  */
 force?: boolean
 }
@@ -129,15 +145,44 @@ slots?: number
  */
 ring?: string
 drain?: {
-phase?: ("None" | "Draining" | "Drained" | "Undraining" | "Blocked")
+phase?: ("None" | "Draining" | "Drained" | "Undraining" | "Blocked" | "Paused")
 startedAt?: string
+/**
+ * By when it is to be finished.
+ */
+deadline?: string
 finishedAt?: string
 lastStepAt?: string
+/**
+ * The weight at which a drain began. An undrain has none.
+ */
 fromWeight?: number
 /**
  * What the drain waits for.
  */
 blocker?: string
+/**
+ * Since when it waits.
+ */
+blockedSince?: string
+/**
+ * That force was used in this drain.
+ */
+forced?: {
+since?: string
+/**
+ * spec.drain.requestedBy at that time.
+ */
+by?: string
+/**
+ * spec.drain.reason at that time.
+ */
+reason?: string
+/**
+ * The guard that it went past, such as NoRoom.
+ */
+past?: string
+}
 }
 /**
  * Edges that have not acknowledged the weights in force.

@@ -3,7 +3,7 @@ import { Gauge, type Registry } from 'prom-client';
 import type { Cell, Condition, Kind } from '../crds/index.ts';
 import type { World } from './world.ts';
 
-const PHASES = ['None', 'Draining', 'Drained', 'Undraining', 'Blocked'] as const satisfies NonNullable<
+const PHASES = ['None', 'Draining', 'Drained', 'Undraining', 'Blocked', 'Paused'] as const satisfies NonNullable<
   NonNullable<Cell['status']>['drain']
 >['phase'][];
 

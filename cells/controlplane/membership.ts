@@ -8,6 +8,8 @@ import type { LiveMember } from '../ring/plan.ts';
 export interface CellView {
   /** The cell is being emptied: its servers give up their slots. */
   emptying: boolean;
+  /** Its drain or undrain is paused: slots neither leave it nor come to it. */
+  paused: boolean;
   /** Channel servers that it is to have. */
   replicas: number;
 }
@@ -15,6 +17,8 @@ export interface CellView {
 export interface Round {
   verdict: Verdict;
   members: LiveMember[];
+  /** Incarnations of those whose cell is paused; who shuts down leaves all the same. */
+  paused: ReadonlySet<string>;
   /** Whether a table may be made out of these members. */
   complete: boolean;
 }
@@ -50,7 +54,9 @@ export class Membership {
     );
     const nowhereElse = living.every((r) => cells.get(r.cell)?.emptying ?? true);
     const members = living.map((r) => toMember(r, cells.get(r.cell), nowhereElse));
-    return { verdict, members, complete: this.#complete(members, cells, now) };
+    const standing = living.filter((r) => cells.get(r.cell)?.paused && r.state !== 'leaving');
+    const paused = new Set(standing.map((r) => r.incarnation));
+    return { verdict, members, paused, complete: this.#complete(members, cells, now) };
   }
 
   observeFailure(now: number): void {

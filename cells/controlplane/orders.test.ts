@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Cell, Workspace } from '../../crds/index.ts';
 import { workspaceId } from '../contract/ids.ts';
-import { drainOrderOf, isEmptying, workspaceEntryOf } from './orders.ts';
+import { drainOrderOf, holdsSlots, isEmptying, workspaceEntryOf } from './orders.ts';
 
 const meta = (resourceVersion: string) => ({
   ...{ name: 'cell-a', namespace: 'demo', uid: 'u', resourceVersion, generation: 3, creationTimestamp: '' },
@@ -44,6 +44,22 @@ test('a cell is emptied only when it is drained to zero', () => {
   assert.equal(isEmptying(cell('1', draining(50), { targetWeight: 0 })), true);
   assert.equal(isEmptying(cell('1', draining(50), { targetWeight: 10 })), false);
   assert.equal(isEmptying(cell('1', draining(1, 'Undraining'), {})), false);
+});
+
+test('a drain that is blocked or paused keeps its level; an undrain that is sheds nothing', () => {
+  for (const phase of ['Blocked', 'Paused'] as const) {
+    const standing = { weight: 40, drain: { phase, fromWeight: 80 } };
+    const order = drainOrderOf(cell('1', standing, { targetWeight: 0 }), undefined);
+    assert.deepEqual([order.draining, order.keepPercent], [true, 50]);
+    assert.equal(isEmptying(cell('1', standing, { targetWeight: 0 })), true);
+    assert.equal(drainOrderOf(cell('1', { weight: 40, drain: { phase } }), undefined).draining, false);
+  }
+  const paused = (status: Cell['status']): boolean => holdsSlots(cell('1', status, { paused: true }));
+  assert.deepEqual(
+    [paused(draining(40)), paused({ drain: { phase: 'None' } }), paused(undefined)],
+    [true, false, false],
+  );
+  assert.equal(holdsSlots(cell('1', draining(40))), false);
 });
 
 test('a workspace is told of once it has an id and keys', () => {

@@ -5,7 +5,12 @@ import { isWorkspaceId } from '../contract/ids.ts';
 import { parseDurationMs } from '../contract/process/config.ts';
 import { weightInForce } from '../traffic/world.ts';
 
-const SHEDDING: readonly unknown[] = ['Draining', 'Drained', 'Blocked'];
+/** Whether sockets and slots are to leave: a drain that stands still keeps what has left away, an undrain does not. */
+function isShedding({ status }: Cell): boolean {
+  const { phase, fromWeight } = status?.drain ?? {};
+  if (phase === 'Blocked' || phase === 'Paused') return fromWeight !== undefined;
+  return phase === 'Draining' || phase === 'Drained';
+}
 
 /**
  * The order of a cell. `before` keeps its generation while nothing else has changed; otherwise the generation is the
@@ -13,7 +18,7 @@ const SHEDDING: readonly unknown[] = ['Draining', 'Drained', 'Blocked'];
  */
 export function drainOrderOf(cell: Cell, before: DrainOrder | undefined): DrainOrder {
   const { metadata, spec, status } = cell;
-  const draining = SHEDDING.includes(status?.drain?.phase);
+  const draining = isShedding(cell);
   const from = status?.drain?.fromWeight || spec.traffic?.weight || 100;
   const order = {
     cell: metadata.name,
@@ -45,5 +50,8 @@ export function workspaceEntryOf({ metadata, spec, status }: Workspace): Workspa
 }
 
 /** Whether the channel servers of the cell are to give up their slots: it is being emptied. */
-export const isEmptying = ({ spec, status }: Cell): boolean =>
-  spec.drain?.targetWeight === 0 && SHEDDING.includes(status?.drain?.phase);
+export const isEmptying = (cell: Cell): boolean => cell.spec.drain?.targetWeight === 0 && isShedding(cell);
+
+/** Whether its slots stay where they are, and none come: a drain or undrain that is under way is paused. */
+export const holdsSlots = ({ spec, status }: Cell): boolean =>
+  (spec.drain?.paused ?? false) && !['None', 'Drained'].includes(status?.drain?.phase ?? 'None');

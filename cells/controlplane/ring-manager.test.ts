@@ -225,6 +225,40 @@ test('an emptied cell gives up all its slots, and takes them again afterwards', 
   assert.ok(slotsOf(await rig.table())['pod-1']! > 2000);
 });
 
+test('a paused drain keeps the slots that are left where they are, and goes on; so does an undrain', async () => {
+  const rig = await Rig.start({ spec: { handoff: { batch: 50 } } });
+  for (let n = 0; n < 6; n++) rig.join(n);
+  await rig.rounds(4);
+  const left = async (): Promise<number> => {
+    const slots = slotsOf(await rig.table());
+    return slots['pod-1']! + slots['pod-4']!;
+  };
+  const still = async (): Promise<number> => {
+    const before = await left();
+    await rig.rounds(8);
+    assert.equal(await left(), before);
+    return before;
+  };
+  rig.setCell('cell-b', { drain: { targetWeight: 0 } }, { drain: { phase: 'Draining', fromWeight: 100 } });
+  await rig.rounds(3);
+  rig.setCell('cell-b', { drain: { targetWeight: 0, paused: true } }, { drain: { phase: 'Paused', fromWeight: 100 } });
+  const halfway = await still();
+  assert.ok(halfway > 0 && halfway < 5000, `${halfway} slots`);
+  // Who shuts down leaves all the same.
+  rig.servers.set('uid-1/1', { ...rig.servers.get('uid-1/1')!, state: 'leaving' });
+  await rig.rounds(12);
+  assert.equal(slotsOf(await rig.table())['pod-1'], 0);
+  rig.servers.set('uid-1/1', { ...rig.servers.get('uid-1/1')!, state: 'serving' });
+  rig.setCell('cell-b', { drain: { targetWeight: 0 } }, { drain: { phase: 'Draining', fromWeight: 100 } });
+  await rig.rounds(12);
+  assert.equal(await left(), 0);
+  rig.setCell('cell-b', {}, { drain: { phase: 'Undraining' } });
+  await rig.rounds(2);
+  rig.setCell('cell-b', { drain: { paused: true } }, { drain: { phase: 'Paused' } });
+  const back = await still();
+  assert.ok(back > 0 && back < 5000, `${back} slots`);
+});
+
 test('rebalancing obeys the budget however many replicas manage; paused it stands still', async () => {
   const rig = await Rig.start({ managers: 3, spec: { maxMovesPerMinute: 600, handoff: { batch: 4096 } } });
   for (let n = 0; n < 6; n++) rig.join(n);

@@ -11,11 +11,12 @@ import type { Heartbeat, RingStore } from '../contract/ring-store.ts';
 import { emptyTable, NONE, type RingTable } from '../contract/ring-table.ts';
 import { MoveBudget } from '../ring/budget.ts';
 import { commitPlan } from '../ring/commit.ts';
+import { movable } from '../ring/pause.ts';
 import { type LiveMember, type Move, type PlanOptions, plan } from '../ring/plan.ts';
 import { retire } from '../ring/retire.ts';
 import { HotSlots, hotSlotPolicy } from './hot-slots.ts';
 import { type CellView, Membership, type Round } from './membership.ts';
-import { isEmptying } from './orders.ts';
+import { holdsSlots, isEmptying } from './orders.ts';
 import { SlotHistory } from './slot-history.ts';
 import type { Tables } from './tables.ts';
 
@@ -132,7 +133,7 @@ export class RingManager {
     name: string,
     ring: ChannelRing,
     table: RingTable,
-    { members, verdict }: Round,
+    { members, paused, verdict }: Round,
     managed: ManagedRing,
   ): Promise<void> {
     const now = this.#options.clock.monotonicMs();
@@ -145,7 +146,8 @@ export class RingManager {
     const handoff = ring.spec.handoff ?? {};
     const policy = { maxMovesPerMinute: ring.spec.maxMovesPerMinute ?? 4096, batch: handoff.batch ?? 256 };
     const inFlight = table.target.reduce((n, target) => (target === NONE ? n : n + 1), 0);
-    const moves = handoff.paused ? [] : managed.budget.choose(planned.moves, inFlight, policy, now);
+    const wanted = handoff.paused ? [] : movable(table, planned, paused);
+    const moves = managed.budget.choose(wanted, inFlight, policy, now);
     managed.seen = { ...managed.seen, left: planned.moves.length - moves.length };
     const next = commitPlan(table, planned, { moves, dead });
     if (next !== undefined) await this.#put(name, next, moves);
@@ -219,7 +221,9 @@ export class RingManager {
     const views = new Map<string, CellView>();
     for (const name of ring.spec.cells) {
       const cell = this.#options.cells.get(`${ring.metadata.namespace}/${name}`);
-      if (cell) views.set(name, { emptying: isEmptying(cell), replicas: cell.spec.channelServers?.replicas ?? 1 });
+      if (!cell) continue;
+      const replicas = cell.spec.channelServers?.replicas ?? 1;
+      views.set(name, { emptying: isEmptying(cell), paused: holdsSlots(cell), replicas });
     }
     return views;
   }

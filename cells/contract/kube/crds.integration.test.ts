@@ -61,6 +61,17 @@ const badCells: [what: string, spec: object, words: RegExp][] = [
   ['a target out of range', { region: 'r', zone: 'z', drain: { targetWeight: 200 } }, /less than or equal to 100/],
   ['an interval without a unit', { region: 'r', zone: 'z', drain: { stepInterval: '2' } }, /should match/],
   ['an error rate above 1', { region: 'r', zone: 'z', drain: { maxErrorRate: '1.5' } }, /should match/],
+  ['a deadline in milliseconds', { region: 'r', zone: 'z', drain: { deadline: '10ms' } }, /should match/],
+  [
+    'force without a reason',
+    { region: 'r', zone: 'z', drain: { force: true } },
+    /force needs a reason: set spec.drain.reason/,
+  ],
+  [
+    'a reason of a pause that is none',
+    { region: 'r', zone: 'z', drain: { pauseReason: 'x' } },
+    /only while paused is true/,
+  ],
   ['an unknown mode', { region: 'r', zone: 'z', drain: { mode: 'Magic' } }, /Unsupported value/],
   ['an unknown field', { region: 'r', zone: 'z', drainn: {} }, /unknown field "spec.drainn"/],
   ['an unknown field inside', { region: 'r', zone: 'z', edge: { ports: 1 } }, /unknown field "spec.edge.ports"/],

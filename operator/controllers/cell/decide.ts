@@ -51,7 +51,7 @@ export function decideCell(observed: ObservedCell, config: OperatorConfig): Cell
 /** Replaces Progressing: while a Cell is being deleted, that is what is in progress. */
 function deletionProgress(c: NewCondition, waitsFor: readonly string[]): NewCondition {
   if (c.type !== 'Progressing') return c;
-  const how = 'To delete it with its users, set spec.drain.force.';
+  const how = 'To delete it with its users, set spec.drain.force and spec.drain.reason.';
   return condition('Progressing', true, 'DeletionWaits', `Deletion waits: ${waitsFor.join('; ')}. ${how}`);
 }
 

@@ -5,8 +5,8 @@ import type { EventRecorder } from '../../../cells/contract/kube/events.ts';
 import type { Cell } from '../../../crds/index.ts';
 import { stampConditions, statusIsCurrent } from '../../runtime/conditions.ts';
 import { API } from '../../world.ts';
-import type { DrainDecision } from './decide.ts';
 import type { NewestCells, ObservedDrain } from './gather.ts';
+import type { DrainDecision } from './model.ts';
 
 const MANAGER = 'chatcells-drain';
 

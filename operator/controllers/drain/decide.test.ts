@@ -1,48 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type DrainDecision, type DrainInput, decideDrain, type OtherCell } from './decide.ts';
-
-const T0 = Date.UTC(2026, 0, 1);
-const STEP_MS = 2000;
-
-const room = (name: string, changes: Partial<OtherCell> = {}): OtherCell => ({
-  name,
-  weight: 100,
-  ready: true,
-  capacity: 5000,
-  sockets: 100,
-  errorRate: 0,
-  ...changes,
-});
-
-function input(
-  changes: Omit<Partial<DrainInput>, 'intent'> & { intent?: Partial<DrainInput['intent']> } = {},
-): DrainInput {
-  const { intent, ...rest } = changes;
-  return {
-    name: 'cell-b',
-    deleting: false,
-    ready: true,
-    suspect: false,
-    normalWeight: 100,
-    status: { weight: 100, drain: { phase: 'None' } },
-    live: { sockets: 1000, slots: 5000, errorRate: 0 },
-    others: [room('cell-a'), room('cell-c')],
-    ...rest,
-    intent: {
-      targetWeight: 0,
-      stepPercent: 1,
-      stepIntervalMs: STEP_MS,
-      maxErrorRate: 0.01,
-      reason: undefined,
-      force: false,
-      ...intent,
-    },
-  };
-}
-const status = (d: DrainDecision): DrainInput['status'] => ({ weight: d.weight, drain: d.drain });
-const conditionOf = (d: DrainDecision, type: string) => d.conditions.find((c) => c.type === type);
+import { decideDrain } from './decide.ts';
+import { conditionOf, input, reasons, room, STEP_MS, status, T0 } from './input.test-support.ts';
+import type { DrainDecision, DrainInput } from './model.ts';
 
 /** Lets the state machine run alone, `ms` at a time, as the controller would. */
 function runUntil(
@@ -156,7 +117,12 @@ test('the last cell that takes traffic never goes to 0, forced or not', () => {
 test('errors over the budget where the traffic goes take the last step back; those of the cell that is left do not', () => {
   const half = {
     weight: 50,
-    drain: { phase: 'Draining' as const, fromWeight: 100, lastStepAt: new Date(T0 - STEP_MS).toISOString() },
+    drain: {
+      phase: 'Draining' as const,
+      fromWeight: 100,
+      startedAt: new Date(T0 - STEP_MS).toISOString(),
+      lastStepAt: new Date(T0 - STEP_MS).toISOString(),
+    },
   };
   const others = [room('cell-a', { errorRate: 0.2 }), room('cell-c')];
   const d = decideDrain(input({ status: half, others }), T0);
@@ -198,6 +164,7 @@ test('sockets that come back to a drained cell reopen the same drain', () => {
   };
   const d = decideDrain(input({ status: drained, live: { sockets: 1, slots: 0, errorRate: 0 } }), T0 + 5);
   assert.deepEqual([d.drain.phase, d.drain.fromWeight, d.drain.finishedAt], ['Draining', 80, undefined]);
+  assert.deepEqual(reasons(d), ['DrainReopened']);
   const silent = decideDrain(input({ status: drained, live: undefined }), T0 + 5);
   assert.equal(silent.drain.phase, 'Drained');
 });
@@ -208,6 +175,7 @@ const order = fc.record({
   targetWeight: fc.constantFrom(0, 0, 0, 50, 100, undefined),
   stepPercent: fc.integer({ min: 1, max: 30 }),
   force: fc.boolean(),
+  paused: fc.boolean(),
   sockets: fc.option(fc.nat({ max: 6000 }), { nil: undefined }),
   errorRate: fc.constantFrom(undefined, 0, 0.5),
   ready: fc.boolean(),
@@ -230,17 +198,22 @@ test('any orders: one step an interval, never all at zero, and the status alone 
         const others = inputs
           .filter((i) => i !== before)
           .map((i) => room(i.name, { weight: i.status.weight ?? 0, ready: i.ready, sockets: i.live?.sockets }));
-        const { targetWeight, stepPercent, force } = o;
+        const { targetWeight, stepPercent, force, paused } = o;
         const next: DrainInput = {
           ...before,
           ready: o.ready,
           live,
           others,
-          intent: { ...before.intent, targetWeight, stepPercent, force },
+          intent: { ...before.intent, targetWeight, stepPercent, force, paused },
         };
         const d = decideDrain(JSON.parse(JSON.stringify(next)) as DrainInput, nowMs); // what survives a restart
         const delta = Math.abs(d.weight - (before.status.weight ?? 0));
         assert.ok(delta <= stepPercent, `moved by ${delta}, allowed ${stepPercent}`);
+        assert.ok(delta === 0 || !paused, 'moved while paused');
+        const { blocker, blockedSince, deadline } = d.drain;
+        assert.equal(blocker === undefined, blockedSince === undefined, 'a wait without its beginning');
+        const underWay = d.drain.phase !== 'None' && d.drain.phase !== 'Drained';
+        assert.equal(deadline !== undefined, underWay, 'a drain without a deadline');
         if (delta > 0 && nowMs >= lastStep[o.cell]!) {
           assert.ok(nowMs - lastStep[o.cell]! >= STEP_MS, 'a step before its interval');
         }

@@ -4,7 +4,8 @@ import { parseDurationMs } from '../../../cells/contract/process/config.ts';
 import { ANNOTATIONS, type Cell } from '../../../crds/index.ts';
 import type { CellFigures, LiveFigures } from '../../live-figures.ts';
 import { isSuspect } from '../gray-failure/decide.ts';
-import { type DrainInput, decideDrain, type OtherCell } from './decide.ts';
+import { decideDrain } from './decide.ts';
+import type { DrainInput, OtherCell } from './model.ts';
 
 /** Cells as last read or written, whichever is newer: two drains must see each other's last step. */
 export class NewestCells {
@@ -77,7 +78,11 @@ function inputOf(cell: Cell, others: readonly Cell[], live: readonly CellFigures
       stepPercent: drain.stepPercent ?? 1,
       stepIntervalMs: parseDurationMs(drain.stepInterval ?? '2s'),
       maxErrorRate: Number(drain.maxErrorRate ?? '0.01'),
+      deadlineMs: drain.deadline === undefined ? undefined : parseDurationMs(drain.deadline),
+      paused: drain.paused ?? false,
+      pauseReason: drain.pauseReason,
       reason: drain.reason,
+      requestedBy: drain.requestedBy,
       force: drain.force ?? false,
     },
     status: cell.status ?? {},

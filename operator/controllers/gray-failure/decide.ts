@@ -24,10 +24,17 @@ export interface GrayFailureInput {
   capacityFloor: number;
 }
 
+interface AutomaticDrain {
+  targetWeight: 0;
+  initiator: 'GrayFailure';
+  reason: string;
+}
+const NO_PERSON = { requestedBy: null, paused: null, pauseReason: null } as const;
+
 export interface GrayFailureDecision {
   condition: NewCondition;
-  /** Merged into spec.drain. */
-  drain: { targetWeight: 0; initiator: 'GrayFailure'; reason: string } | undefined;
+  /** Merged into spec.drain: its own intent, and nothing left over from a person's that would hold it up. */
+  drain: (AutomaticDrain & typeof NO_PERSON) | undefined;
 }
 
 const TYPE = 'GrayFailure';
@@ -54,7 +61,7 @@ export function decideGrayFailure(input: GrayFailureInput): GrayFailureDecision 
   const reason = `Gray failure: ${evidence}`;
   return {
     condition: say('Draining', 'The Cell is drained. Undrain it when the zone is well.'),
-    drain: { targetWeight: 0, initiator: TYPE, reason },
+    drain: { targetWeight: 0, initiator: TYPE, reason, ...NO_PERSON },
   };
 }
 
