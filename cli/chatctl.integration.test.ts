@@ -118,6 +118,34 @@ test('--wait ends when the cell is drained; draining it again is done already', 
   assert.match(again.stderr, /drained already/);
 });
 
+test('what is neither drained nor undrained is not paused: exit code 4', async () => {
+  const { code, stderr } = await chatctl(['pause', 'cell-a']);
+  assert.equal(code, 4);
+  assert.match(stderr, /Not paused: cell-a neither drains nor undrains/);
+});
+
+test('pause and resume write intent, and say where it stands; a repeated drain does not resume', async () => {
+  await setStatus('cell-b', { weight: 40, drain: { phase: 'Draining' }, observedGeneration: 99 });
+  const paused = await chatctl(['pause', 'cell-b', '--reason', 'watching']);
+  assert.equal(paused.code, 0, paused.stderr);
+  assert.match(paused.stdout, /^cell-b stands still at 40 % \(target 0 %\)/);
+  assert.equal((await chatctl(['drain', 'cell-b'])).code, 0);
+  const standing = await drainOf('cell-b');
+  assert.deepEqual([standing?.paused, standing?.pauseReason, standing?.targetWeight], [true, 'watching', 0]);
+  assert.match((await chatctl(['pause', 'cell-b'])).stdout, /is paused already/);
+  assert.match((await chatctl(['resume', 'cell-b'])).stdout, /goes on at 40 %/);
+  const going = await drainOf('cell-b');
+  assert.deepEqual([going?.paused, going?.pauseReason], [false, undefined]);
+  assert.match((await chatctl(['resume', 'cell-b'])).stdout, /is not paused/);
+});
+
+test('who asked is written, as the API server knows it, and a deadline', async () => {
+  await chatctl(['drain', 'cell-b', '--deadline', '10m', '--reason', 'INC-1']);
+  const drain = await drainOf('cell-b');
+  assert.equal(drain?.deadline, '10m');
+  assert.match(drain?.requestedBy ?? '', /^\S+/);
+});
+
 test('undrain removes the target', async () => {
   assert.equal((await chatctl(['undrain', 'cell-b', '--fast'])).code, 0);
   const drain = await drainOf('cell-b');

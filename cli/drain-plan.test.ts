@@ -17,6 +17,7 @@ const load = (name: string, sockets: number, capacity: number): CellLoad => ({
 test('options become the patch of spec.drain', () => {
   assert.deepEqual(drainIntent({ fast: true, reason: 'INC-1' }), {
     ...{ targetWeight: 0, stepPercent: 1, stepInterval: '500ms', reason: 'INC-1', initiator: null, force: false },
+    ...{ deadline: null, paused: null, pauseReason: null, requestedBy: null },
   });
   assert.equal(undrainIntent({})?.targetWeight, null);
   for (const options of [{ to: '101' }, { to: '-1' }, { step: '0' }, { step: 'x' }])
@@ -41,7 +42,8 @@ test('a drain is refused when the others have no room, unless forced', () => {
 test('progress: done only when the cell is empty, with the blocker named', () => {
   const spec = { drain: { targetWeight: 0, stepPercent: 1, stepInterval: '2s' } };
   assert.deepEqual(progressOf(cell('a', spec, { weight: 40, drain: { phase: 'Draining' } })), {
-    ...{ phase: 'moving', weight: 40, target: 0, etaMs: 80_000, blocker: undefined },
+    ...{ phase: 'moving', weight: 40, target: 0, emptying: true, stepsMs: 80_000 },
+    ...{ blocker: undefined, blockedSince: undefined, deadline: undefined },
   });
   assert.equal(
     progressOf(cell('a', spec, { weight: 0, drain: { phase: 'Draining', blocker: 'slots' } })).phase,
@@ -52,5 +54,6 @@ test('progress: done only when the cell is empty, with the blocker named', () =>
     progressOf(cell('a', spec, { weight: 9, drain: { phase: 'Blocked', blocker: 'room' } })).blocker,
     'room',
   );
+  assert.equal(progressOf(cell('a', spec, { weight: 9, drain: { phase: 'Paused' } })).phase, 'paused');
   assert.equal(progressOf(cell('a', {}, { weight: 100, drain: { phase: 'None' } })).phase, 'done');
 });

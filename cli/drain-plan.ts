@@ -6,14 +6,20 @@ export interface DrainOptions {
   step?: string;
   fast?: boolean;
   force?: boolean;
+  deadline?: string;
   reason?: string;
 }
 
+/** A patch of Cell.spec.drain: null removes. */
 export interface DrainIntent {
   targetWeight: number | null;
   stepPercent: number;
   stepInterval: string;
+  deadline: string | null;
+  paused: true | null;
+  pauseReason: string | null;
   reason: string | null;
+  requestedBy: string | null;
   /** A person's, whatever it was before. */
   initiator: null;
   force: boolean;
@@ -28,37 +34,50 @@ export const intervalMs = (text: string | undefined): number => {
 
 type DrainSpec = NonNullable<Cell['spec']['drain']>;
 
+/** A drain or undrain that is under way already, and who asks now. */
+interface Present {
+  drain?: DrainSpec | undefined;
+  requestedBy?: string | undefined;
+}
+
 /**
- * The patch of Cell.spec.drain; `undefined` when a number is out of range. What is not given stays as it is while the
- * Cell goes to the same target already, so that watching again with `--wait` changes neither pace nor reason.
+ * The patch of Cell.spec.drain; `undefined` when a number or duration is none. What is not given stays as it is while the
+ * Cell goes to the same target already, so that watching again with `--wait` changes neither pace nor reason, and resumes
+ * nothing that was paused.
  */
-export function drainIntent(options: DrainOptions, present?: DrainSpec): DrainIntent | undefined {
+export function drainIntent(options: DrainOptions, { drain, requestedBy }: Present = {}): DrainIntent | undefined {
   const targetWeight = percent(options.to ?? '0', 0);
   if (targetWeight === undefined) return undefined;
-  return intent(options, targetWeight, present?.targetWeight === targetWeight ? present : undefined);
+  const kept = drain?.targetWeight === targetWeight ? drain : undefined;
+  return intent(options, targetWeight, { kept, requestedBy });
 }
 
 /** As drainIntent. `underWay`: an undrain has begun and is not finished. */
 export function undrainIntent(
-  options: Pick<DrainOptions, 'step' | 'fast'>,
-  present?: DrainSpec,
+  options: Pick<DrainOptions, 'step' | 'fast' | 'deadline'>,
+  { drain, requestedBy }: Present = {},
   underWay = false,
 ): DrainIntent | undefined {
-  return intent(options, null, underWay ? present : undefined);
+  return intent(options, null, { kept: underWay ? drain : undefined, requestedBy });
 }
 
 function intent(
   options: DrainOptions,
   targetWeight: number | null,
-  kept: DrainSpec | undefined,
+  { kept, requestedBy }: { kept: DrainSpec | undefined; requestedBy: string | undefined },
 ): DrainIntent | undefined {
   const stepPercent = options.step === undefined ? (kept?.stepPercent ?? 1) : percent(options.step, 1);
-  if (stepPercent === undefined) return undefined;
+  if (stepPercent === undefined || !/^(\d+(s|m|h))?$/.test(options.deadline ?? '')) return undefined;
+  const asksAnew = options.force || options.reason !== undefined;
   return {
     targetWeight,
     stepPercent,
     stepInterval: options.fast ? FAST : (kept?.stepInterval ?? SLOW),
+    deadline: options.deadline ?? kept?.deadline ?? null,
+    paused: kept?.paused || null,
+    pauseReason: kept?.pauseReason ?? null,
     reason: options.reason ?? kept?.reason ?? null,
+    requestedBy: (asksAnew ? undefined : kept?.requestedBy) ?? requestedBy ?? null,
     initiator: null,
     force: options.force ?? kept?.force ?? false,
   };
@@ -104,14 +123,20 @@ export function refusal({ cell, others, target, force, loads }: GuardInput): str
     : undefined;
 }
 
-export type Phase = 'none' | 'moving' | 'done' | 'blocked';
+export type Phase = 'moving' | 'done' | 'blocked' | 'paused';
 
 export interface Progress {
   phase: Phase;
   weight: number;
   target: number;
-  etaMs: number;
+  /** Sockets and slots have to leave too. */
+  emptying: boolean;
+  /** What the steps that are left take. */
+  stepsMs: number;
   blocker: string | undefined;
+  /** RFC 3339. */
+  blockedSince: string | undefined;
+  deadline: string | undefined;
 }
 
 /** Where a drain or undrain stands, by the Cell's own status. */
@@ -119,12 +144,12 @@ export function progressOf(cell: Cell): Progress {
   const target = targetOf(cell);
   const weight = cell.status?.weight ?? target;
   const { drain } = cell.spec;
-  const status = cell.status?.drain;
+  const { phase = 'None', blocker, blockedSince, deadline } = cell.status?.drain ?? {};
+  const emptying = drain?.targetWeight === 0;
   const steps = Math.ceil(Math.abs(weight - target) / (drain?.stepPercent ?? 1));
-  const etaMs = steps * intervalMs(drain?.stepInterval);
-  const emptied =
-    drain?.targetWeight === 0 ? status?.phase === 'Drained' : status?.phase === 'None' || status === undefined;
-  const blocker = status?.blocker;
-  if (weight === target && emptied) return { phase: 'done', weight, target, etaMs: 0, blocker: undefined };
-  return { phase: status?.phase === 'Blocked' ? 'blocked' : 'moving', weight, target, etaMs, blocker };
+  const at = { weight, target, emptying, stepsMs: steps * intervalMs(drain?.stepInterval) };
+  if (weight === target && phase === (emptying ? 'Drained' : 'None'))
+    return { ...at, phase: 'done', blocker: undefined, blockedSince: undefined, deadline: undefined };
+  const stands = phase === 'Blocked' ? 'blocked' : phase === 'Paused' ? 'paused' : 'moving';
+  return { ...at, phase: stands, blocker, blockedSince, deadline };
 }

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addClusterCommands } from './commands/cluster.ts';
 import { addDrainCommands } from './commands/drain.ts';
 import { addGetCommands } from './commands/get.ts';
+import { addPauseCommands } from './commands/pause.ts';
 import { addProxyStatusCommand } from './commands/proxy-status.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addTokenCommand } from './commands/token.ts';
@@ -54,6 +55,7 @@ export function createProgram(environment: Environment): { program: Command; exi
     addStatusCommand,
     addGetCommands,
     addDrainCommands,
+    addPauseCommands,
     addWhereCommand,
     addTokenCommand,
     addProxyStatusCommand,

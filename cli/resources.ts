@@ -104,6 +104,7 @@ const CELL: Column<Cell>[] = [
   { title: 'SLOTS', value: (c) => c.status?.slots },
   { title: 'DRAIN', value: (c) => c.status?.drain?.phase },
   { title: 'BLOCKER', value: (c) => c.status?.drain?.blocker, wide: true },
+  { title: 'DEADLINE', value: (c) => c.status?.drain?.deadline, wide: true },
   { title: 'RING', value: (c) => c.status?.ring, wide: true },
   { title: 'REGION', value: (c) => c.spec.region, wide: true },
   { title: 'WHY', value: (c) => c.spec.drain?.reason, wide: true },

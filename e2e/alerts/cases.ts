@@ -218,6 +218,27 @@ export const CASES: readonly Case[] = [
     fires: [],
   },
   {
+    alert: 'ChatcellsDrainOverdue',
+    name: 'one Cell is past its deadline, seen by both replicas of the operator',
+    series: {
+      'resource_condition{kind="Cell",name="cell-b",type="DrainOverdue",instance="o1"}': steady('1+0'),
+      'resource_condition{kind="Cell",name="cell-b",type="DrainOverdue",instance="o2"}': steady('1+0'),
+      'resource_condition{kind="Cell",name="cell-a",type="DrainOverdue",instance="o1"}': steady('0+0'),
+    },
+    atMinutes: 2,
+    fires: [{ name: 'cell-b' }],
+  },
+  {
+    alert: 'ChatcellsDrainOverdue',
+    name: 'drains in time, and other conditions that are True',
+    series: {
+      'resource_condition{kind="Cell",name="cell-b",type="DrainOverdue"}': steady('0+0'),
+      'resource_condition{kind="Cell",name="cell-b",type="Draining"}': steady('1+0'),
+    },
+    atMinutes: 2,
+    fires: [],
+  },
+  {
     alert: 'ChatcellsNotReady',
     name: 'a Cell without its Pods, a ring that lists a Cell that is not there',
     series: {
