@@ -2,6 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync, verify } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { WorkspaceId } from '../cells/contract/ids.ts';
@@ -22,8 +27,13 @@ interface Outcome {
 }
 
 /** `seen` gets the growing stderr, so that a test can act on what was said. */
-function chatctl(args: readonly string[], seen?: (stderr: string, interrupt: () => void) => void): Promise<Outcome> {
-  const all = [join(import.meta.dirname, 'main.ts'), ...args, '-n', api.namespace, '--kubeconfig', api.kubeconfigPath];
+function chatctl(
+  args: readonly string[],
+  seen?: (stderr: string, interrupt: () => void) => void,
+  over: readonly string[] = [],
+): Promise<Outcome> {
+  const where = ['-n', api.namespace, '--kubeconfig', api.kubeconfigPath, ...over];
+  const all = [join(import.meta.dirname, 'main.ts'), ...args, ...where];
   const child = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'pipe'] });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => (stdout += chunk));
@@ -73,6 +83,29 @@ test('what is not there is exit code 1, whatever the format', async () => {
 test('status: exit code 1 while something is not ready, 3 when it is waited for too long', async () => {
   assert.equal((await chatctl(['status', '-o', 'json'])).code, 1);
   assert.equal((await chatctl(['status', '--wait', '--timeout', '100ms'])).code, 3);
+});
+
+test('a namespace with nothing in it, and a cluster without Chatcells, are told with what to do', async () => {
+  const nothing = await chatctl(['status'], undefined, ['-n', 'elsewhere']);
+  assert.equal(nothing.code, 1);
+  assert.match(nothing.stderr, /No cells, rings or workspaces in namespace elsewhere/);
+  assert.match(nothing.stderr, /kubectl apply -n elsewhere -f examples/);
+  const foreign = createServer((_request, response) => void response.writeHead(404).end('404 page not found\n'));
+  foreign.listen(0, '127.0.0.1');
+  await once(foreign, 'listening');
+  const dir = mkdtempSync(join(tmpdir(), 'chatctl-'));
+  const kubeconfig = join(dir, 'kubeconfig');
+  const { port } = foreign.address() as AddressInfo;
+  const cluster = { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true };
+  const at = { name: 'x', cluster, context: { cluster: 'x', user: 'x' }, user: {} };
+  const config = { kind: 'Config', 'current-context': 'x', clusters: [at], contexts: [at], users: [at] };
+  writeFileSync(kubeconfig, JSON.stringify(config));
+  const { code, stderr } = await chatctl(['status'], undefined, ['--kubeconfig', kubeconfig]);
+  rmSync(dir, { recursive: true });
+  foreign.close();
+  assert.equal(code, 1);
+  assert.match(stderr, /Chatcells is not installed/);
+  assert.match(stderr, /helm install/);
 });
 
 test('a bad time-out is refused before anything is written', async () => {

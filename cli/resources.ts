@@ -1,6 +1,6 @@
 /** The three kinds as chatctl names, reads and shows them. */
 import { ChatError } from '../cells/contract/errors.ts';
-import { collectionPath, type KubeClient, type ObjectRef } from '../cells/contract/kube/client.ts';
+import { collectionPath, type KubeClient, type ObjectRef, refusedStatus } from '../cells/contract/kube/client.ts';
 import {
   API_GROUP,
   API_VERSION,
@@ -59,7 +59,10 @@ export async function listResources<T extends AnyResource>(
   kind: Kind,
   namespace: string,
 ): Promise<T[]> {
-  const items = await kube.list<T>(collectionPath(GROUP_VERSION, kind, namespace));
+  const items = await kube.list<T>(collectionPath(GROUP_VERSION, kind, namespace)).catch((e: unknown) => {
+    // A list is never "not found" but where the kind itself is.
+    throw refusedStatus(e) === 404 ? new ChatError('not_installed', { kind }, e) : e;
+  });
   // Items of a list come without kind and apiVersion.
   return items
     .map((item) => ({ ...item, apiVersion: GROUP_VERSION, kind }))

@@ -98,6 +98,9 @@ mode?: ("Manual" | "Auto")
  */
 targetWeight?: number
 stepPercent?: number
+/**
+ * Time between two steps, 100ms to 60m.
+ */
 stepInterval?: string
 /**
  * Share of failed requests in the last 10 s at which the drain goes back.
@@ -255,6 +258,9 @@ maxMovesPerMinute?: number
 abovePercent?: number
 }
 failure?: {
+/**
+ * Interval of the channel servers' heartbeats, 100ms to 60s.
+ */
 heartbeat?: string
 /**
  * Heartbeats missed before a channel server counts as dead.
@@ -295,7 +301,7 @@ observedGeneration?: number
 export interface WorkspaceSpec {
 displayName: string
 /**
- * The ChannelRing
+ * The ChannelRing, of the same namespace, that carries the workspace's topics.
  */
 ring: string
 /**

@@ -141,6 +141,10 @@ export const ERRORS = {
   ),
   // chatctl
   not_found: row('{kind} {name} was not found in namespace {namespace}.', 'List what there is with `chatctl get`.'),
+  not_installed: row(
+    'The cluster knows no {kind}: Chatcells is not installed in it.',
+    'Check KUBECONFIG, or install it: helm install chatcells charts/chatcells -n chatcells --create-namespace; see README.md.',
+  ),
   cluster_unreachable: row(
     'The API server did not answer: {problem}.',
     'Check KUBECONFIG, or start one with `chatctl cluster up`.',

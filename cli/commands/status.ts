@@ -77,8 +77,11 @@ function show(context: Context, rows: readonly StatusRow[]): void {
       .join(''),
   );
   const broken = rows.find((r) => !r.ready);
-  if (rows.length === 0)
-    context.next('kubectl apply -f examples/cells.yaml -f examples/ring.yaml -f examples/workspaces.yaml');
-  else if (broken) context.next(`chatctl describe ${PLURALS[broken.kind]} ${broken.name}`);
+  if (rows.length === 0) {
+    const { namespace } = context;
+    context.terminal.note(`No cells, rings or workspaces in namespace ${namespace}.`);
+    const files = '-f examples/cells.yaml -f examples/ring.yaml -f examples/workspaces.yaml';
+    context.next(`kubectl apply -n ${namespace} ${files}`);
+  } else if (broken) context.next(`chatctl describe ${PLURALS[broken.kind]} ${broken.name}`);
   else context.next('chatctl get cells');
 }

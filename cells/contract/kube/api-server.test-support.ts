@@ -73,8 +73,10 @@ async function installCrds(client: KubeClient): Promise<void> {
 async function install(client: KubeClient, manifest: Manifest): Promise<void> {
   const path = collectionPath(manifest.apiVersion, manifest.kind);
   const contentType = 'application/json';
+  // As kubectl applies them: a field that the API server does not know is an error, not something it drops.
+  const query = { fieldValidation: 'Strict' };
   try {
-    await client.request({ method: 'POST', path, contentType, body: JSON.stringify(manifest) });
+    await client.request({ method: 'POST', path, query, contentType, body: JSON.stringify(manifest) });
   } catch (e) {
     if (refusedStatus(e) !== 409) throw e;
     const { metadata } = (await client.get(refOf(manifest)))!;
@@ -82,7 +84,7 @@ async function install(client: KubeClient, manifest: Manifest): Promise<void> {
       ...manifest,
       metadata: { ...manifest.metadata, resourceVersion: metadata.resourceVersion },
     });
-    await client.request({ method: 'PUT', path: objectPath(refOf(manifest)), contentType, body });
+    await client.request({ method: 'PUT', path: objectPath(refOf(manifest)), query, contentType, body });
   }
 }
 

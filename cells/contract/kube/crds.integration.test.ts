@@ -60,6 +60,9 @@ const badCells: [what: string, spec: object, words: RegExp][] = [
   ['a weight below 0', { region: 'r', zone: 'z', traffic: { weight: -1 } }, /greater than or equal to 0/],
   ['a target out of range', { region: 'r', zone: 'z', drain: { targetWeight: 200 } }, /less than or equal to 100/],
   ['an interval without a unit', { region: 'r', zone: 'z', drain: { stepInterval: '2' } }, /should match/],
+  ['an interval of nothing', { region: 'r', zone: 'z', drain: { stepInterval: '0ms' } }, /from 100ms to 60m/],
+  ['a zone that no label can hold', { region: 'r', zone: 'zone a' }, /should match/],
+  ['a region that no label can hold', { region: 'eu/west', zone: 'z' }, /should match/],
   ['an error rate above 1', { region: 'r', zone: 'z', drain: { maxErrorRate: '1.5' } }, /should match/],
   ['a deadline in milliseconds', { region: 'r', zone: 'z', drain: { deadline: '10ms' } }, /should match/],
   [
@@ -91,6 +94,8 @@ test('a ring has 16,384 slots for ever, and each cell once', async () => {
   await refused(patch('ChannelRing', 'main', { slots: 1024 }), /Unsupported value|immutable/);
   await refused(create('ChannelRing', 'twice', { cells: ['a', 'a'] }), /Duplicate value/);
   await refused(create('ChannelRing', 'empty', { cells: [] }), /at least 1 items/);
+  for (const heartbeat of ['0ms', '61s'])
+    await refused(create('ChannelRing', 'beat', { cells: ['a'], failure: { heartbeat } }), /from 100ms to 60s/);
   await refused(
     create('ChannelRing', 'missed', { cells: ['a'], failure: { missed: 1 } }),
     /greater than or equal to 2/,

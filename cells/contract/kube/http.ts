@@ -49,7 +49,7 @@ export async function kubeFetch(kubeConfig: KubeConfig, request: KubeRequest): P
 /** The ChatError of an answer that is no success; its details have `status` and Kubernetes' `reason`. */
 export async function refusal(request: Pick<KubeRequest, 'method' | 'path'>, response: Response): Promise<ChatError> {
   const text = await response.text().catch(() => '');
-  const { reason = response.statusText, message = text.slice(0, 500) } = statusOf(text);
+  const { reason = response.statusText, message = text.slice(0, 500).trim() } = statusOf(text);
   const { method, path } = request;
   return new ChatError('kube_refused', { method, path, status: response.status, reason, message });
 }
