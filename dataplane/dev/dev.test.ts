@@ -9,6 +9,16 @@ import { test } from 'node:test';
 
 const MAIN = join(import.meta.dirname, '../../main.ts');
 
+/** Of what exists: the design's names. */
+const METRICS = [
+  'ws_connections_active',
+  'message_delivery_latency',
+  'channel_server_channels_per_host',
+  'fan_out_ratio',
+  'reconnection_rate',
+  'message_persist_latency',
+];
+
 interface Dev {
   child: ChildProcess;
   url: string;
@@ -109,6 +119,9 @@ test('dev: posts reach the other over WebSocket; data, keys and tokens outlive a
   const texts = history.messages.filter(({ ts }) => posted.includes(ts)).map(({ ts }) => ts);
   assert.deepEqual(texts, [...posted].reverse());
   assert.match(await (await fetch(dev.url)).text(), /stage 1/);
+  for (const probe of ['livez', 'readyz']) assert.equal((await fetch(`${dev.url}/${probe}`)).status, 200, probe);
+  const metrics = await (await fetch(`${dev.url}/metrics`)).text();
+  for (const name of METRICS) assert.match(metrics, new RegExp(`^${name}[{_ ]`, 'm'), name);
   assert.equal((await fetch(`${dev.url}/nothing`)).status, 404);
   assert.equal(await stop(dev, 'SIGTERM'), 0);
 });

@@ -115,6 +115,9 @@ export async function startStageOne(options: StageOneOptions): Promise<StageOne>
     fallbackOrigin: `http://${host}:${options.port}`,
     pages: {
       '/': async () => ({ type: 'text/plain', body: HELP }),
+      // It listens when it serves: who gets an answer gets this one.
+      '/livez': async () => ({ type: 'text/plain', body: 'ok\n' }),
+      '/readyz': async () => ({ type: 'text/plain', body: 'ok\n' }),
       '/metrics': async () => ({ type: registry.contentType, body: await registry.metrics() }),
     },
   });
@@ -123,7 +126,11 @@ export async function startStageOne(options: StageOneOptions): Promise<StageOne>
   server.http.on('upgrade', createUpgrader({ gateway, clock, log, allowedOrigins: [] }));
   const port = await server.listen({ host, port: options.port });
   const running = started.move();
-  return { url: `http://${host}:${port}`, store, control, workspaces, close: () => running.disposeAsync() };
+  const close = (): Promise<void> => {
+    server.leave();
+    return running.disposeAsync();
+  };
+  return { url: `http://${host}:${port}`, store, control, workspaces, close };
 }
 
 /** A channel server that has claimed every slot. */
