@@ -305,7 +305,7 @@ displayName: string
  */
 ring: string
 /**
- * Cells that may serve the workspace; all of the ring's when absent.
+ * Cells that may own the workspace's topics; all of the ring's when absent. A ring that uses others gives the condition RingOutsideCells. Which gateways its clients reach is not limited by it.
  */
 cells?: string[]
 placement?: {

@@ -121,7 +121,7 @@ test('dev: posts reach the other over WebSocket; data, keys and tokens outlive a
   assert.match(await (await fetch(dev.url)).text(), /stage 1/);
   for (const probe of ['livez', 'readyz']) assert.equal((await fetch(`${dev.url}/${probe}`)).status, 200, probe);
   const metrics = await (await fetch(`${dev.url}/metrics`)).text();
-  for (const name of METRICS) assert.match(metrics, new RegExp(`^${name}[{_ ]`, 'm'), name);
+  for (const name of METRICS) assert.match(metrics, new RegExp(`^# TYPE ${name} `, 'm'), name);
   assert.equal((await fetch(`${dev.url}/nothing`)).status, 404);
   assert.equal(await stop(dev, 'SIGTERM'), 0);
 });

@@ -118,6 +118,9 @@ export class Gateway {
   /** Why a connection is to be refused before the upgrade: cheap to find out, for whoever knocks. */
   refusal(params: ConnectParams): ChatError | undefined {
     if (this.#closing !== undefined) return new ChatError('service_unavailable');
+    const { inFlight, queued } = this.#options.admission ?? DEFAULT_ADMISSION;
+    // Sockets without a session: in the queue, or yet to say what they want. They cost a descriptor each.
+    if (this.#connections.size - this.#sessions.size >= inFlight + queued) return new ChatError('overloaded');
     if (params.ticket === undefined) return undefined;
     if (this.#admission.full) return new ChatError('overloaded');
     return this.#options.tokens.ticketLooksValid(params.ticket) ? undefined : new ChatError('ticket_invalid');

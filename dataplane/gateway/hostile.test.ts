@@ -40,6 +40,16 @@ describe('before the upgrade', () => {
     assert.partialDeepStrictEqual(again.frames, [{ error: { code: 'ticket_invalid' } }]);
   });
 
+  it('keeps no more sockets that ask for nothing than wait in its queue', async () => {
+    const gateway = await rig.start({ admission: { inFlight: 1, queued: 2 } });
+    const idle = Array.from({ length: 3 }, () => rig.raw('resume=1', { index: 1 }));
+    await Promise.all(idle.map((raw) => raw.opened()));
+    assert.equal(await rig.raw('resume=1', { index: 1 }).ended, 503);
+    idle[0]!.socket.terminate();
+    await until(() => gateway.refusal({ ticket: undefined, boot: true, traceparent: undefined }) === undefined);
+    await rig.raw('resume=1', { index: 1 }).opened();
+  });
+
   it('cuts who sends its headers slowly', async () => {
     const socket = connect(Number(new URL(rig.url()).port), '127.0.0.1');
     socket.write('GET /ws HTTP/1.1\r\nHost: x\r\n');
