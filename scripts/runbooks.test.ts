@@ -17,6 +17,7 @@ const READS = [
   'proxy-status',
   'cluster',
   'dev',
+  'dev-token',
   'help',
   'ring status',
   'ring plan',

@@ -2,7 +2,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import formbody from '@fastify/formbody';
-import fastify, { type FastifyError, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 import { ChatError } from '../../cells/contract/errors.ts';
 import { parseTraceparent } from '../tracing/traceparent.ts';
 import { failureOf } from './answer.ts';
@@ -48,6 +48,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
+    // A path that cannot be decoded or is too long never gets to the handlers below.
+    frameworkErrors: (_error, request, reply) => notFound(request, reply),
     genReqId: ({ headers }) => requestId(single(headers['x-request-id'])) ?? services.random.hex(8),
   });
   app.removeContentTypeParser('text/plain');
@@ -95,11 +97,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     if (ours) services.log.warn({ err: error, method: methodOf(request), requestId: request.id }, 'request failed');
     return reply.code(status).headers(headers).send(body);
   });
-  app.setNotFoundHandler((request, reply) =>
-    request.url.startsWith('/api/')
-      ? reply.send(failureOf(new ChatError('unknown_method', { method: methodOf(request) })).body)
-      : reply.code(404).type('text/plain').send('not found\n'),
-  );
+  app.setNotFoundHandler(notFound);
   return {
     http: app.server,
     async listen(address) {
@@ -112,6 +110,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     close: () => app.close(),
   };
 }
+
+const notFound = (request: FastifyRequest, reply: FastifyReply): FastifyReply =>
+  request.url.startsWith('/api/')
+    ? reply.send(failureOf(new ChatError('unknown_method', { method: methodOf(request) })).body)
+    : reply.code(404).type('text/plain').send('not found\n');
 
 /** The label of metrics and logs: never what a stranger typed. */
 function methodOf(request: FastifyRequest): string {
