@@ -1,32 +1,27 @@
 /** The live figures under /debug/v1 that chatctl and the operator read: JSON, never in status. */
-import type { Cell, ChannelRing } from '../../crds/index.ts';
-import { ChatError } from '../contract/errors.ts';
-import { idNumber } from '../contract/ids.ts';
 import type { Pod } from '../contract/kube/index.ts';
-import type { Heartbeat } from '../contract/ring-store.ts';
-import type { RingTable } from '../contract/ring-table.ts';
-import { SLOTS, slotOf } from '../contract/slot.ts';
 import { combine, errorRate } from '../health/combine.ts';
 import type { CellLoads, LoadHistory, OwnReport } from '../health/history.ts';
 import { sharesOf } from '../ring/shares.ts';
 import { weightInForce } from '../traffic/world.ts';
+import type { NodeConfig } from '../xds/node-config.ts';
 import type { NodeStatus } from '../xds/server.ts';
+import { nodeConfigAt, refusalsOf, withPods } from './debug-nodes.ts';
+import { type RingSources, ringFigures, ringPlan } from './debug-rings.ts';
+import { where } from './debug-where.ts';
 import { type Peers, unreachableEdges } from './peers.ts';
 import type { Position } from './staleness.ts';
 
-export interface DebugSources {
-  cells: ReadonlyMap<string, Cell>;
-  rings: ReadonlyMap<string, ChannelRing>;
+export interface DebugSources extends RingSources {
   pods: ReadonlyMap<string, Pod>;
   nodes: () => NodeStatus[];
+  /** What a node of this replica was sent, by its id. */
+  nodeConfig: (id: string) => NodeConfig | undefined;
   position: () => Position;
   /** The nodes of all replicas; undefined when one does not answer. */
   allNodes: () => Promise<NodeStatus[] | undefined>;
   loads: Pick<LoadHistory, 'report' | 'cellLoads'>;
   peers: Pick<Peers, 'ask'>;
-  /** Rows of processes that are alive. */
-  alive: () => readonly Heartbeat[];
-  table: (ring: string) => RingTable | undefined;
 }
 
 /** Answers a path of the admin port; undefined when it is none of these. Throws `not_found` and `invalid_arguments`. */
@@ -38,12 +33,15 @@ export function debugRoute(url: URL, from: DebugSources): Promise<unknown> | und
 function answerOf(url: URL, from: DebugSources): unknown {
   const [, debug, version, what, ...rest] = url.pathname.split('/').map(decodeURIComponent);
   if (debug !== 'debug' || version !== 'v1') return undefined;
-  if (what === 'nodes') return from.nodes();
+  if (what === 'nodes' && rest.length > 0) return nodeConfigAt(rest, from.nodeConfig);
+  if (what === 'nodes') return withPods(from.nodes(), from.pods);
   if (what === 'position') return from.position();
   if (what === 'cells') return cellFigures(from);
   if (what === 'health') return health(rest[0], from);
   if (what === 'rings' && rest.length === 0) return [...from.rings.keys()].map((ring) => ringFigures(ring, from));
   if (what === 'rings' && rest.length === 2) return ringFigures(rest.join('/'), from);
+  if (what === 'rings' && rest.length === 3 && rest[2] === 'plan')
+    return ringPlan(rest.slice(0, 2).join('/'), url.searchParams, from);
   if (what === 'where') return where(url.searchParams, from);
   return undefined;
 }
@@ -82,6 +80,7 @@ async function cellFigures(from: DebugSources): Promise<object[]> {
       ...(failed !== undefined && { errorRate: failed }),
       // Every edge has a part in every cell's weight.
       ...unreachable,
+      ...(nodes && { refusals: refusalsOf(name, nodes, from.pods) }),
     };
   });
 }
@@ -93,70 +92,4 @@ function slotsByCell(from: DebugSources): Map<string, number> {
     if (table) for (const m of sharesOf(table).members) slots.set(m.cell, (slots.get(m.cell) ?? 0) + m.slots);
   }
   return slots;
-}
-
-function ringFigures(ring: string, from: DebugSources): object {
-  const table = from.table(ring);
-  if (!from.rings.has(ring) && !table) throw notFound('ChannelRing', ring);
-  if (!table) return { ring, epoch: 0, members: [], movesInFlight: 0, orphans: SLOTS, maxOverAverage: 0 };
-  const rows = new Map(from.alive().map((r) => [r.incarnation, r]));
-  const { members, ...figures } = sharesOf(table);
-  return {
-    ring,
-    epoch: table.epoch,
-    ...figures,
-    maxOverAverage: Math.round(figures.maxOverAverage * 1000) / 1000,
-    members: members.map((m) => {
-      const row = rows.get(m.incarnation);
-      return { ...m, state: row?.state ?? 'silent', claimed: row?.load.slots ?? 0, topics: row?.load.topics ?? 0 };
-    }),
-  };
-}
-
-function where(query: URLSearchParams, from: DebugSources): object {
-  const topic = query.get('topic');
-  const slot = topic === null ? slotNumber(query.get('slot')) : slotOfTopic(topic);
-  const ring = query.get('ring') ?? onlyRing(from);
-  const table = from.table(ring);
-  if (!table) throw notFound('ChannelRing', ring);
-  const at = (column: Uint16Array): object | null => {
-    const m = table.members[column[slot]!];
-    return m ? { incarnation: m.incarnation, pod: m.pod, cell: m.cell, zone: m.zone, address: m.address } : null;
-  };
-  return {
-    ...(topic === null ? {} : { topic }),
-    ring,
-    slot,
-    tableEpoch: table.epoch,
-    epoch: table.slotEpoch[slot],
-    cell: table.members[table.owner[slot]!]?.cell ?? null,
-    owner: at(table.owner),
-    standby: at(table.standby),
-    target: at(table.target),
-  };
-}
-
-function slotOfTopic(topic: string): number {
-  if (idNumber(topic) === undefined)
-    throw new ChatError('invalid_arguments', { argument: 'topic', problem: 'it is not an id' });
-  return slotOf(topic);
-}
-
-function slotNumber(text: string | null): number {
-  const slot = Number(text ?? Number.NaN);
-  if (!Number.isInteger(slot) || slot < 0 || slot >= SLOTS)
-    throw new ChatError('invalid_arguments', { argument: 'slot', problem: `it is not from 0 to ${SLOTS - 1}` });
-  return slot;
-}
-
-function onlyRing({ rings }: DebugSources): string {
-  const [ring, another] = rings.keys();
-  if (ring === undefined || another !== undefined)
-    throw new ChatError('invalid_arguments', { argument: 'ring', problem: 'name it as <namespace>/<name>' });
-  return ring;
-}
-
-function notFound(kind: string, key: string): ChatError {
-  const [namespace, name] = key.split('/');
-  return new ChatError('not_found', { kind, name, namespace });
 }

@@ -31,9 +31,31 @@ export const hotSlotPolicy = ({ hotSlots }: ChannelRing['spec']): HotSlotPolicy 
   above: (hotSlots?.abovePercent ?? 115) / 100,
 });
 
+export interface Look {
+  /** Monotonic. */
+  at: number;
+  /** Load of the fullest member over the average, by weight; 0 when it is not known. */
+  maxOverAverage: number;
+  /** Moves that it led to. */
+  moves: number;
+  /** Over all members, hottest first. */
+  hottest: readonly { slot: number; incarnation: string; perSecond: number }[];
+}
+
+export interface HotRing {
+  table: RingTable;
+  /** Those of the plan. */
+  members: readonly LiveMember[];
+  pinned: ReadonlyMap<number, string>;
+}
+
+/** How many of the hottest slots a look keeps, for whoever asks. */
+const KEEP_HOTTEST = 10;
+
 export class HotSlots {
   readonly #reports = new Map<string, { counter: number; at: number }>();
   #lookedAt = Number.NEGATIVE_INFINITY;
+  #last: Look | undefined;
   /** Once it has begun it goes on to half of the distance, so that it does not begin again at once. */
   #active = false;
 
@@ -46,21 +68,49 @@ export class HotSlots {
   }
 
   plan(
-    of: { table: RingTable; members: readonly LiveMember[]; pinned: ReadonlyMap<number, string> },
+    of: HotRing,
     reports: readonly SlotLoadReport[],
     policy: HotSlotPolicy,
     history: SlotHistory,
     now: number,
   ): HotSlotPlan {
-    const above = this.#active ? 1 + (policy.above - 1) / 2 : policy.above;
-    const planned = planHotSlots(of.table, of.members, {
+    const planned = this.#planned(of, reports, policy, history, now);
+    this.#active = planned.moves.length > 0;
+    const { maxOverAverage, moves } = planned;
+    this.#last = { at: now, maxOverAverage, moves: moves.length, hottest: hottestOf(reports) };
+    return planned;
+  }
+
+  /** What `plan` would say now, with nothing decided; undefined while the load is not to be looked at. */
+  preview(
+    of: HotRing,
+    reports: readonly SlotLoadReport[],
+    policy: HotSlotPolicy,
+    history: SlotHistory,
+    now: number,
+  ): HotSlotPlan | undefined {
+    if (!policy.enabled || now - history.lastChangeAt < SETTLE_MS) return undefined;
+    return this.#planned(of, reports, policy, history, now);
+  }
+
+  #planned(
+    of: HotRing,
+    reports: readonly SlotLoadReport[],
+    policy: HotSlotPolicy,
+    history: SlotHistory,
+    now: number,
+  ): HotSlotPlan {
+    return planHotSlots(of.table, of.members, {
       loads: this.#fresh(reports, now),
       maxMoves: Math.floor((policy.maxMovesPerMinute * SETTLE_MS) / 60_000),
-      above,
+      above: this.#active ? 1 + (policy.above - 1) / 2 : policy.above,
       mayMove: (slot) => !of.pinned.has(slot) && history.hasRested(slot, REST_MS, now),
     });
-    this.#active = planned.moves.length > 0;
-    return planned;
+  }
+
+  /** The last time that the load was looked at. */
+  get last(): Look | undefined {
+    return this.#last;
   }
 
   #fresh(reports: readonly SlotLoadReport[], now: number): Map<string, MemberLoad> {
@@ -76,3 +126,9 @@ export class HotSlots {
     return fresh;
   }
 }
+
+const hottestOf = (reports: readonly SlotLoadReport[]): Look['hottest'] =>
+  reports
+    .flatMap(({ incarnation, hottest }) => hottest.map(([slot, perSecond]) => ({ slot, incarnation, perSecond })))
+    .sort((a, b) => b.perSecond - a.perSecond)
+    .slice(0, KEEP_HOTTEST);

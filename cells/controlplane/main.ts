@@ -118,11 +118,13 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
       debugRoute(url, {
         ...{ cells: observed.cells, rings: observed.rings, pods: observed.pods },
         nodes: () => server.nodes(),
+        nodeConfig: (id) => server.configOf(id),
         allNodes: () => peers.allNodes(server.nodes()),
         position,
         ...{ loads, peers },
         alive: () => processes.alive(),
         table: (ring) => tables.get(ring),
+        manager: rings,
       }),
   });
   started.defer(() => admin.close());

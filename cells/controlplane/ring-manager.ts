@@ -14,7 +14,7 @@ import { commitPlan } from '../ring/commit.ts';
 import { movable } from '../ring/pause.ts';
 import { type LiveMember, type Move, type PlanOptions, plan } from '../ring/plan.ts';
 import { retire } from '../ring/retire.ts';
-import { HotSlots, hotSlotPolicy } from './hot-slots.ts';
+import { HotSlots, hotSlotPolicy, type Look } from './hot-slots.ts';
 import { type CellView, Membership, type Round } from './membership.ts';
 import { holdsSlots, isEmptying } from './orders.ts';
 import { SlotHistory } from './slot-history.ts';
@@ -47,22 +47,27 @@ interface ManagedRing {
   settled: string;
   history: SlotHistory;
   hot: HotSlots;
-  seen: RingView;
+  seen: Seen;
 }
 
 /** What the last round saw of a ring. */
-export interface RingView {
+interface Seen {
   /** The living, and which of them leave. */
   members: readonly LiveMember[];
   /** Moves that are wanted and not started. */
   left: number;
   /** Why nothing is decided at present; undefined when it is. */
   held: 'late' | 'failed' | 'store' | 'incomplete' | undefined;
-  /** Slots that changed hands in the last minute. */
-  movesPerMinute: number;
 }
 
-const NOTHING_SEEN: RingView = { members: [], left: 0, held: 'incomplete', movesPerMinute: 0 };
+export interface RingView extends Seen {
+  /** Slots that changed hands in the last minute. */
+  movesPerMinute: number;
+  /** The last look at the load, with its age; undefined before the first. */
+  look: (Look & { secondsAgo: number }) | undefined;
+}
+
+const NOTHING_SEEN: Seen = { members: [], left: 0, held: 'incomplete' };
 
 export class RingManager {
   readonly #options: RingManagerOptions;
@@ -85,9 +90,30 @@ export class RingManager {
   /** What is known of a ring; undefined before its first round. */
   view(name: string): RingView | undefined {
     const managed = this.#managed.get(name);
-    return (
-      managed && { ...managed.seen, movesPerMinute: managed.history.movesPerMinute(this.#options.clock.monotonicMs()) }
-    );
+    if (managed === undefined) return undefined;
+    const now = this.#options.clock.monotonicMs();
+    const { last } = managed.hot;
+    return {
+      ...managed.seen,
+      movesPerMinute: managed.history.movesPerMinute(now),
+      look: last && { ...last, secondsAgo: Math.round((now - last.at) / 1000) },
+    };
+  }
+
+  /** What a look at the load would lead to now; undefined while none is due. Rejects when the store fails. */
+  async previewHot(name: string): Promise<{ moves: readonly Move[]; members: readonly LiveMember[] } | undefined> {
+    const [managed, ring, table] = [
+      this.#managed.get(name),
+      this.#options.rings.get(name),
+      this.#options.tables.get(name),
+    ];
+    if (!managed || !ring || !table) return undefined;
+    const reports = await this.#options.store.loads(name);
+    const { members } = plan(table, managed.seen.members);
+    const of = { table, members, pinned: pinsOf(ring) };
+    const now = this.#options.clock.monotonicMs();
+    const { moves = [] } = managed.hot.preview(of, reports, hotSlotPolicy(ring.spec), managed.history, now) ?? {};
+    return { moves, members };
   }
 
   /** One round over every ring with the rows of all processes. Rejects when the store fails. */

@@ -7,8 +7,9 @@ import { LRS_SERVICE } from '../contract/lrs/messages.ts';
 import type { Logger } from '../contract/process/log.ts';
 import { acceptLoadReports, type LoadReports, type LoadStream } from './lrs.ts';
 import { type NodeInfo, nodeInfo } from './node.ts';
-import { type Answered, Session } from './session.ts';
-import type { Snapshot } from './snapshot.ts';
+import { type NodeConfig, nodeConfig } from './node-config.ts';
+import { type Answered, Session, type SyncState } from './session.ts';
+import { type Snapshot, versionOf } from './snapshot.ts';
 import { shortType } from './types.ts';
 
 export type { NodeInfo };
@@ -24,7 +25,25 @@ export interface NodeStatus extends NodeInfo {
   converged: boolean;
   /** How long it has not been so; 0 when it is. */
   behindSeconds: number;
-  types: { type: string; resources: number; acks: number; nacks: number; inFlight: boolean; lastError?: string }[];
+  types: TypeStatus[];
+}
+
+export interface TypeStatus {
+  type: string;
+  state: SyncState;
+  /** Resources that it has acknowledged. */
+  resources: number;
+  /** Over all resources that it was sent, and that it has acknowledged: the same on every replica for the same content. */
+  sentVersion: string;
+  ackedVersion: string;
+  acks: number;
+  nacks: number;
+  inFlight: boolean;
+  /** Its own words of the refusal that stands. */
+  lastError?: string;
+  /** Since it was last sent something, and since it last answered. */
+  sentSecondsAgo?: number;
+  answeredSecondsAgo?: number;
 }
 
 export interface AdsServerOptions {
@@ -45,6 +64,9 @@ interface Connection {
   stream: Stream;
   since: number;
   behindSince: number | undefined;
+  /** By type. */
+  sentAt: Map<string, number>;
+  answeredAt: Map<string, number>;
 }
 
 const SERVER_OPTIONS = {
@@ -94,21 +116,23 @@ export class AdsServer {
 
   nodes(): NodeStatus[] {
     const now = this.#options.clock.monotonicMs();
-    return [...this.#connections].map(({ node, session, since, behindSince }) => ({
-      ...node,
-      connectedSeconds: Math.round((now - since) / 1000),
-      version: session.version,
-      converged: behindSince === undefined,
-      behindSeconds: behindSince === undefined ? 0 : (now - behindSince) / 1000,
-      types: [...session.types].map(([type, view]) => ({
-        type: shortType(type),
-        resources: view.acked.size,
-        acks: view.acks,
-        nacks: view.nacks,
-        inFlight: view.inFlight !== undefined,
-        ...(view.lastError === undefined ? {} : { lastError: view.lastError }),
-      })),
-    }));
+    return [...this.#connections].map((connection) => {
+      const { node, session, since, behindSince } = connection;
+      return {
+        ...node,
+        connectedSeconds: Math.round((now - since) / 1000),
+        version: session.version,
+        converged: behindSince === undefined,
+        behindSeconds: behindSince === undefined ? 0 : (now - behindSince) / 1000,
+        types: typesOf(connection, now),
+      };
+    });
+  }
+
+  /** What a node of this replica was sent and has acknowledged; undefined when it is not connected here. */
+  configOf(id: string): NodeConfig | undefined {
+    const connection = [...this.#connections].findLast(({ node }) => node.id === id);
+    return connection && nodeConfig(connection.node, connection.session);
   }
 
   /** The source has changed: brings every node to its snapshot. */
@@ -137,11 +161,18 @@ export class AdsServer {
   }
 
   #push(connection: Connection): void {
-    const { node, session, stream } = connection;
+    const { node, session } = connection;
     const next = this.#options.source.snapshotFor(node);
     if (next === undefined || next.version === session.version) return;
-    for (const response of session.setSnapshot(next)) stream.write(response);
+    this.#send(connection, session.setSnapshot(next));
     this.#note(connection);
+  }
+
+  #send({ stream, sentAt }: Connection, responses: readonly DeltaResponse[]): void {
+    for (const response of responses) {
+      sentAt.set(response.type_url, this.#options.clock.monotonicMs());
+      stream.write(response);
+    }
   }
 
   #note(connection: Connection): void {
@@ -179,22 +210,46 @@ export class AdsServer {
     const { node } = request;
     if (!node?.id) throw new ChatError('xds_request', { problem: 'the first request names no node' });
     const info = nodeInfo(node);
-    const session = new Session();
     const now = this.#options.clock.monotonicMs();
-    const connection: Connection = { node: info, session, stream, since: now, behindSince: now };
+    const connection: Connection = {
+      ...{ node: info, session: new Session(), stream, since: now, behindSince: now },
+      ...{ sentAt: new Map<string, number>(), answeredAt: new Map<string, number>() },
+    };
     this.#connections.add(connection);
     this.#options.log.info({ node: info.id, role: info.role, cell: info.cell }, 'xds node joined');
     return connection;
   }
 
   #request(connection: Connection, request: DeltaRequest): void {
-    const { node, session, stream } = connection;
+    const { node, session } = connection;
     this.#push(connection);
     const { responses, answered } = session.onRequest(request);
+    if (answered.outcome === 'ack' || answered.outcome === 'nack')
+      connection.answeredAt.set(request.type_url, this.#options.clock.monotonicMs());
     if (answered.outcome === 'nack')
       this.#options.log.error({ node: node.id, type: shortType(request.type_url), nack: answered.error }, 'xds NACK');
     this.#options.onAnswer?.(node, request.type_url, answered);
-    for (const response of responses) stream.write(response);
+    this.#send(connection, responses);
     this.#note(connection);
   }
+}
+
+function typesOf({ session, sentAt, answeredAt }: Connection, now: number): TypeStatus[] {
+  const ago = (at: number | undefined): number | undefined => (at === undefined ? at : Math.round((now - at) / 1000));
+  return [...session.types].map(([type, view]) => {
+    const [sent, answered] = [ago(sentAt.get(type)), ago(answeredAt.get(type))];
+    return {
+      type: shortType(type),
+      state: session.stateOf(type),
+      resources: view.acked.size,
+      sentVersion: versionOf(view.sent),
+      ackedVersion: versionOf(view.acked),
+      acks: view.acks,
+      nacks: view.nacks,
+      inFlight: view.inFlight !== undefined,
+      ...(view.lastError === undefined ? {} : { lastError: view.lastError }),
+      ...(sent === undefined ? {} : { sentSecondsAgo: sent }),
+      ...(answered === undefined ? {} : { answeredSecondsAgo: answered }),
+    };
+  });
 }

@@ -145,6 +145,23 @@ test('a stale nonce changes nothing', () => {
   assert.equal(session.types.get(OTHER)?.nacks, 0);
 });
 
+test('the state of a type: not sent, stale while an answer is due, synced, nacked until the next good one', () => {
+  const session = new Session();
+  const at = (v: string) => snapshot({ [OTHER]: [resource('x', text(v))] });
+  session.onRequest({ type_url: OTHER, resource_names_subscribe: ['*'] });
+  assert.equal(session.stateOf(OTHER), 'NOT SENT');
+  assert.equal(session.converged, false, 'a replica that knows nothing vouches for nobody');
+  const said: string[] = [];
+  for (const [v, error] of [['1'], ['2', 'no'], ['3']] as const) {
+    const [response] = session.setSnapshot(at(v));
+    said.push(session.stateOf(OTHER));
+    const answer = { type_url: OTHER, response_nonce: response!.nonce };
+    session.onRequest(error ? { ...answer, error_detail: { message: error } } : answer);
+    said.push(session.stateOf(OTHER));
+  }
+  assert.deepEqual(said, ['STALE', 'SYNCED', 'STALE', 'NACKED', 'NACKED', 'SYNCED']);
+});
+
 test('by name: an unknown name is answered as removed, and sent once it exists', () => {
   const node = new Node();
   node.session.setSnapshot(snapshot({}));

@@ -12,19 +12,28 @@ import type { DeltaRequest, DeltaResponse } from '../contract/ads/messages.ts';
 import type { Resource, ResourceRef, Snapshot } from './snapshot.ts';
 import { ENVOY, MAKE_ORDER } from './types.ts';
 
+/** A resource as a node was sent it; without bytes when it has it from an earlier stream. */
+export interface Held {
+  version: string;
+  bytes?: Uint8Array;
+}
+
 interface InFlight {
   nonce: string;
-  /** Name → version sent; undefined for a removal. */
-  sent: Map<string, string | undefined>;
+  /** By name; undefined for a removal. */
+  sent: Map<string, Held | undefined>;
 }
+
+/** `NOT SENT`: the node asks for the type, and nothing has been sent to it yet. */
+export type SyncState = 'SYNCED' | 'STALE' | 'NACKED' | 'NOT SENT';
 
 export interface TypeView {
   wildcard: boolean;
   names: Set<string>;
-  /** Name → version that the node was last sent and has not refused as far as we know. */
-  sent: Map<string, string>;
-  /** Name → version that it has acknowledged. */
-  acked: Map<string, string>;
+  /** By name, what the node was last sent, whether or not it has answered or refused it. */
+  sent: Map<string, Held>;
+  /** By name, what it has acknowledged, and so has in force. */
+  acked: Map<string, Held>;
   /** Names just subscribed to: to be answered even when nothing changed, or when there is no such resource. */
   owed: Set<string>;
   /** The first wildcard request gets an answer even when it is empty. */
@@ -51,9 +60,18 @@ export class Session {
 
   /** Whether the node has acknowledged all that it subscribed to of the current snapshot. */
   get converged(): boolean {
-    for (const [type, view] of this.types)
-      if (view.inFlight || view.lastError !== undefined || this.#changes(type, view).length > 0) return false;
+    if (this.#snapshot === undefined) return false;
+    for (const type of this.types.keys()) if (this.stateOf(type) !== 'SYNCED') return false;
     return true;
+  }
+
+  /** Of a type that the node has asked for. */
+  stateOf(type: string): SyncState {
+    const view = this.types.get(type);
+    if (view === undefined) return 'NOT SENT';
+    if (view.lastError !== undefined) return 'NACKED';
+    if (!view.inFlight && view.acks === 0) return 'NOT SENT';
+    return view.inFlight || this.#changes(type, view).length > 0 ? 'STALE' : 'SYNCED';
   }
 
   setSnapshot(next: Snapshot): DeltaResponse[] {
@@ -73,8 +91,8 @@ export class Session {
   #open(request: DeltaRequest, view: TypeView): void {
     this.types.set(request.type_url, view);
     for (const [name, version] of Object.entries(request.initial_resource_versions ?? {})) {
-      view.sent.set(name, version);
-      view.acked.set(name, version);
+      view.sent.set(name, { version });
+      view.acked.set(name, { version });
     }
   }
 
@@ -109,9 +127,9 @@ export class Session {
       view.lastError = request.error_detail.message;
       return { outcome: 'nack', error: request.error_detail.message };
     }
-    for (const [name, version] of inFlight.sent) {
-      if (version === undefined) view.acked.delete(name);
-      else view.acked.set(name, version);
+    for (const [name, held] of inFlight.sent) {
+      if (held === undefined) view.acked.delete(name);
+      else view.acked.set(name, held);
     }
     view.acks++;
     view.lastError = undefined;
@@ -151,10 +169,10 @@ export class Session {
 
   #send(type: string, view: TypeView, resources: readonly Resource[], removed: readonly string[]): DeltaResponse {
     const nonce = String(++this.#nonce);
-    const sent = new Map<string, string | undefined>();
+    const sent = new Map<string, Held | undefined>();
     for (const r of resources) {
-      sent.set(r.name, r.version);
-      view.sent.set(r.name, r.version);
+      sent.set(r.name, r);
+      view.sent.set(r.name, r);
       view.owed.delete(r.name);
     }
     for (const name of removed) {
@@ -180,7 +198,7 @@ export class Session {
     const held = this.#snapshot?.types.get(type);
     if (held === undefined) return [];
     const wanted = view.wildcard ? [...held.values()] : [...view.names].flatMap((name) => held.get(name) ?? []);
-    return wanted.filter((r) => view.owed.has(r.name) || view.sent.get(r.name) !== r.version);
+    return wanted.filter((r) => view.owed.has(r.name) || view.sent.get(r.name)?.version !== r.version);
   }
 
   /**

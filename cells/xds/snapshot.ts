@@ -47,6 +47,12 @@ export function snapshot(types: Readonly<Record<string, readonly Resource[]>>): 
   return { version: hash(...parts), types: maps };
 }
 
+/** One version for several resources of a type: equal for equal names and versions. Empty when there is none. */
+export const versionOf = (held: ReadonlyMap<string, { version: string }>): string =>
+  held.size === 0
+    ? ''
+    : hash(...[...held].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([name, r]) => [name, r.version]));
+
 export const EMPTY_SNAPSHOT = snapshot({});
 
 /** Throws `snapshot_inconsistent` when a resource needs one that the snapshot does not hold. */

@@ -10,6 +10,8 @@ export interface Codec<T> {
   encode(message: T): Buffer;
   /** Absent scalars have their default, absent lists are empty, absent messages are missing. Throws on malformed bytes. */
   decode(bytes: Uint8Array): T;
+  /** For people: what is set alone, an Any of a known type opened under `@type`, other bytes as base64. */
+  toJson(bytes: Uint8Array): Readonly<Record<string, unknown>>;
 }
 
 export class Codecs {
@@ -37,6 +39,8 @@ const TO_OBJECT: protobuf.IConversionOptions = {
   objects: true,
 };
 
+const TO_JSON: protobuf.IConversionOptions = { longs: Number, enums: String, bytes: String, json: true };
+
 function makeCodec(type: protobuf.Type, name: string): Codec<unknown> {
   return {
     typeUrl: `type.googleapis.com/${name}`,
@@ -45,6 +49,7 @@ function makeCodec(type: protobuf.Type, name: string): Codec<unknown> {
       return Buffer.from(type.encode(type.fromObject(message as { [k: string]: unknown })).finish());
     },
     decode: (bytes) => withoutNulls(type.toObject(type.decode(bytes), TO_OBJECT)),
+    toJson: (bytes) => type.toObject(type.decode(bytes), TO_JSON),
   };
 }
 

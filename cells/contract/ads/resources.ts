@@ -152,4 +152,34 @@ export function decodeDrainOrder(bytes: Uint8Array): DrainOrder {
   return { ...rest, keepPercent: keep_percent, spreadMs: spread_ms };
 }
 
+/** A resource in a form for people, by its type URL; undefined when it is none of ours. Throws on malformed bytes. */
+export function describeResource(type: string, bytes: Uint8Array): unknown {
+  if (type === TYPE_URLS.workspace) return decodeWorkspace(bytes);
+  if (type === TYPE_URLS.drainOrder) return decodeDrainOrder(bytes);
+  return type === TYPE_URLS.slotRange ? describeSlotRange(decodeSlotRange(bytes)) : undefined;
+}
+
+/** The columns turned round: by member, the slots that it owns and stands by for, such as `256-258,300`. */
+function describeSlotRange({ ring, range, epoch, members, owner, standby }: SlotRange): object {
+  const slotsOf = (column: Uint8Array, index: number): string => {
+    const slots = Array.from({ length: SLOTS_PER_RANGE }, (_, i) => i).filter((i) => u16(column, i) === index);
+    return formatRuns(slots.map((i) => range * SLOTS_PER_RANGE + i));
+  };
+  return {
+    ...{ ring, range, epoch, withoutOwner: slotsOf(owner, NONE) },
+    members: members.map((m, index) => ({ ...m, owns: slotsOf(owner, index), standsByFor: slotsOf(standby, index) })),
+  };
+}
+
+/** Ascending numbers as `1-3,7`. */
+function formatRuns(numbers: readonly number[]): string {
+  const runs: [first: number, last: number][] = [];
+  for (const n of numbers) {
+    const run = runs.at(-1);
+    if (run?.[1] === n - 1) run[1] = n;
+    else runs.push([n, n]);
+  }
+  return runs.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join();
+}
+
 export { slotRangeName, TYPE_URLS };

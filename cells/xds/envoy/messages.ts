@@ -10,6 +10,10 @@ export type Message = Record<string, unknown>;
 export const encodeMessage = (name: string, message: Message): Buffer => codecs.codec<Message>(name).encode(message);
 export const decodeMessage = (name: string, bytes: Uint8Array): Message => codecs.codec<Message>(name).decode(bytes);
 
+/** For people, of a resource's type URL; see Codec.toJson. */
+export const describeMessage = (typeUrl: string, bytes: Uint8Array): unknown =>
+  codecs.codec(typeUrl.slice(typeUrl.lastIndexOf('/') + 1)).toJson(bytes);
+
 export const any = (name: string, message: Message): Message => ({
   type_url: `type.googleapis.com/${name}`,
   value: encodeMessage(name, message),
