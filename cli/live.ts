@@ -5,6 +5,8 @@ import type { KubeClient } from '../cells/contract/kube/client.ts';
 import { collectionPath } from '../cells/contract/kube/client.ts';
 import { type Pod, podReady } from '../cells/contract/kube/objects.ts';
 import { LABELS } from '../crds/index.ts';
+import type { NodeConfig, NodeFigures } from './node-figures.ts';
+import type { RingFigures, RingPlan, WhereFigures } from './ring-figures.ts';
 
 const ADMIN_PORT = 18_080;
 const TIMEOUT_MS = 5_000;
@@ -20,33 +22,10 @@ export interface CellFigures {
   members: number;
 }
 
-interface Place {
+/** The own nodes of one replica; undefined when it did not answer. */
+export interface ReplicaNodes {
   pod: string;
-  cell: string;
-  zone: string;
-  address: string;
-  incarnation: string;
-}
-/** /debug/v1/where */
-export interface WhereFigures {
-  topic?: string;
-  ring: string;
-  slot: number;
-  epoch: number;
-  tableEpoch: number;
-  cell: string | null;
-  owner: Place | null;
-  standby: Place | null;
-  target: Place | null;
-}
-
-/** One element of /debug/v1/nodes. */
-export interface NodeFigures {
-  id: string;
-  role: string;
-  cell: string;
-  converged: boolean;
-  types?: Record<string, unknown>;
+  nodes: NodeFigures[] | undefined;
 }
 
 export class LiveFigures {
@@ -62,18 +41,29 @@ export class LiveFigures {
   cells(): Promise<CellFigures[]> {
     return this.#first<CellFigures[]>('/debug/v1/cells');
   }
-  where(topic: string, ring: string): Promise<WhereFigures> {
-    return this.#first<WhereFigures>('/debug/v1/where', { topic, ring });
+  /** `ring` is `<namespace>/<name>` here and below. */
+  where(what: { topic: string } | { slot: string }, ring: string): Promise<WhereFigures> {
+    return this.#first<WhereFigures>('/debug/v1/where', { ...what, ring });
   }
-  /** Every replica's own nodes, by Pod; a replica that does not answer is left out. */
-  async nodes(): Promise<{ pod: string; nodes: NodeFigures[] }[]> {
-    const answers = await Promise.allSettled(
+  ring(ring: string): Promise<RingFigures> {
+    return this.#first<RingFigures>(`/debug/v1/rings/${ring}`);
+  }
+  ringPlan(ring: string, { without, add }: { without: string[]; add: string[] }): Promise<RingPlan> {
+    return this.#first<RingPlan>(`/debug/v1/rings/${ring}/plan`, { without: without.join(), add: add.join() });
+  }
+  async nodes(): Promise<ReplicaNodes[]> {
+    return Promise.all(
       (await this.#listPods()).map(async (pod) => ({
         pod: pod.metadata.name,
-        nodes: await this.#get<NodeFigures[]>(pod, '/debug/v1/nodes', {}),
+        nodes: await this.#get<NodeFigures[]>(pod, '/debug/v1/nodes', {}).catch(() => undefined),
       })),
     );
-    return answers.flatMap((a) => (a.status === 'fulfilled' ? [a.value] : []));
+  }
+  /** What a node was sent by the replica that it is connected to. */
+  async nodeConfig(replica: string, id: string): Promise<NodeConfig> {
+    const pod = (await this.#listPods()).find((p) => p.metadata.name === replica);
+    if (pod === undefined) throw new ChatError('not_found', { kind: 'Pod', name: replica, namespace: this.#namespace });
+    return this.#get<NodeConfig>(pod, `/debug/v1/nodes/${id}/config`, {});
   }
 
   /** The answer of the first replica that gives one. */

@@ -4,7 +4,9 @@ import { addClusterCommands } from './commands/cluster.ts';
 import { addDrainCommands } from './commands/drain.ts';
 import { addGetCommands } from './commands/get.ts';
 import { addPauseCommands } from './commands/pause.ts';
+import { addProxyConfigCommand } from './commands/proxy-config.ts';
 import { addProxyStatusCommand } from './commands/proxy-status.ts';
+import { addRingCommands } from './commands/ring.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addTokenCommand } from './commands/token.ts';
 import { addWhereCommand } from './commands/where.ts';
@@ -15,7 +17,7 @@ export interface Registrar {
   program: Command;
   environment: Environment;
   /** A command that talks to a cluster. `examples`: one a line, shown by --help. */
-  command(nameAndArgs: string, about: string, examples: readonly string[]): Command;
+  command(nameAndArgs: string, about: string, examples: readonly string[], parent?: Command): Command;
   /** The last parameter of a commander action is the command itself. */
   context(command: Command): Context;
   done(code: ExitCode): void;
@@ -41,8 +43,8 @@ export function createProgram(environment: Environment): { program: Command; exi
   const registrar: Registrar = {
     program,
     environment,
-    command: (nameAndArgs, about, examples) =>
-      addGlobalOptions(program.command(nameAndArgs).description(about)).addHelpText(
+    command: (nameAndArgs, about, examples, parent = program) =>
+      addGlobalOptions(parent.command(nameAndArgs).description(about)).addHelpText(
         'after',
         `\nExamples:\n${examples.map((e) => `  ${e}`).join('\n')}`,
       ),
@@ -56,9 +58,11 @@ export function createProgram(environment: Environment): { program: Command; exi
     addGetCommands,
     addDrainCommands,
     addPauseCommands,
+    addRingCommands,
     addWhereCommand,
     addTokenCommand,
     addProxyStatusCommand,
+    addProxyConfigCommand,
     addClusterCommands,
   ])
     add(registrar);

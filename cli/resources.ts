@@ -69,6 +69,20 @@ export async function listResources<T extends AnyResource>(
     .sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
 }
 
+/** The ring of that name, or the only one that there is. */
+export async function ringNamed(kube: KubeClient, namespace: string, name: string | undefined): Promise<ChannelRing> {
+  if (name !== undefined) return getResource<ChannelRing>(kube, 'ChannelRing', namespace, name);
+  const rings = await listResources<ChannelRing>(kube, 'ChannelRing', namespace);
+  if (rings.length === 1) return rings[0]!;
+  const names = rings.map((r) => r.metadata.name).join(', ');
+  throw new ChatError('usage', {
+    problem:
+      rings.length === 0
+        ? `There is no ring in namespace ${namespace}.`
+        : `There are ${rings.length} rings: name one of ${names}.`,
+  });
+}
+
 export const conditionOf = (object: AnyResource, type: string): Condition | undefined =>
   (object.status?.conditions as Condition[] | undefined)?.find((c) => c.type === type);
 

@@ -108,7 +108,8 @@ export async function ringPlan(ring: string, query: URLSearchParams, from: RingS
   const object = from.rings.get(ring);
   const view = from.manager.view(ring);
   if (!object) throw notFound('ChannelRing', ring);
-  const asked: WhatIf = { without: query.getAll('without'), add: query.getAll('add') };
+  const listed = (key: keyof WhatIf): string[] => (query.get(key) ?? '').split(',').filter(Boolean);
+  const asked: WhatIf = { without: listed('without'), add: listed('add') };
   const isWhatIf = asked.without.length + asked.add.length > 0;
   const table = from.table(ring) ?? emptyTable(ring);
   const members = whatIf(view?.members ?? [], asked, zonesOf(ring, from));
