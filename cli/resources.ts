@@ -100,6 +100,8 @@ export function healthOf(object: AnyResource): Health {
   if (condition === undefined) return { ready: false, why: 'the operator has not looked at it yet' };
   if ((condition.observedGeneration ?? object.metadata.generation) < object.metadata.generation)
     return { ready: false, why: 'the operator has not seen the last change yet' };
+  const refused = conditionOf(object, 'ConfigurationRefused');
+  if (refused?.status === 'True') return { ready: false, why: `ConfigurationRefused: ${refused.message}` };
   if (condition.status === 'True') return { ready: true, why: '' };
   return { ready: false, why: `${condition.reason}: ${condition.message}` };
 }

@@ -43,7 +43,17 @@ export type Workspace = Resource<'Workspace', WorkspaceSpec, WorkspaceStatus>;
 export type Condition = NonNullable<CellStatus['conditions']>[number];
 
 export const CONDITIONS = {
-  Cell: ['Ready', 'Progressing', 'Degraded', 'Draining', 'Drained', 'CapacityBlocked', 'DrainOverdue', 'GrayFailure'],
+  Cell: [
+    'Ready',
+    'Progressing',
+    'Degraded',
+    'Draining',
+    'Drained',
+    'CapacityBlocked',
+    'DrainOverdue',
+    'GrayFailure',
+    'ConfigurationRefused',
+  ],
   ChannelRing: ['Converged', 'Rebalancing', 'Degraded'],
   Workspace: ['Placed', 'Ready', 'Moving', 'RingOutsideCells'],
 } as const satisfies Record<Kind, readonly string[]>;

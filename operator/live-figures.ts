@@ -20,6 +20,8 @@ export interface CellFigures {
   errorRate?: number;
   /** Edges that have not acknowledged the weights in force. */
   unreachableEdges?: string[];
+  /** What processes of the cell refused and have not accepted since, in a fixed order; missing while it is not known. */
+  refusals?: { node: string; role: string; type: string; error: string }[];
 }
 
 export interface RingFigures {

@@ -12,6 +12,7 @@ import { HEALTH_POLICY, windowBucketsOf } from '../cells/health/policy.ts';
 import { type OperatorConfig, settings } from './config.ts';
 import { cellController } from './controllers/cell/controller.ts';
 import { channelRingController } from './controllers/channelring/controller.ts';
+import { configurationController } from './controllers/configuration/controller.ts';
 import { drainController } from './controllers/drain/controller.ts';
 import { NewestCells } from './controllers/drain/gather.ts';
 import { grayFailureController } from './controllers/gray-failure/controller.ts';
@@ -115,6 +116,12 @@ function control(
       },
       clearAfterMs: config.grayClearAfterMs,
       capacityFloor: config.grayCapacityPercent / 100,
+      monotonicMs: () => clock.monotonicMs(),
+    }),
+  );
+  manager.control(
+    configurationController({
+      ...{ client, figures, nowMs, cells: world.cells, events: recorder('configuration') },
       monotonicMs: () => clock.monotonicMs(),
     }),
   );

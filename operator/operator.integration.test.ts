@@ -220,6 +220,21 @@ test('a zone that fails in the gray way drains its Cell; who undrains is obeyed;
   await patchSpec('cell-b', { drain: { mode: 'Manual' } });
 });
 
+test('a refused configuration is said on the Cell in the words of the process, once, until it is accepted', async () => {
+  const refusals = [{ node: 'cell-a-edge-0', role: 'edge', type: 'Listener', error: 'cannot bind' }];
+  controlplane.set('cell-a', { refusals });
+  controlplane.set('cell-b', { refusals: [] });
+  const refused = async (name: string) => conditionOf(await cell(name), 'ConfigurationRefused');
+  await eventually(async () => assert.equal((await refused('cell-a'))?.status, 'True'));
+  assert.match((await refused('cell-a'))?.message ?? '', /^cell-a-edge-0 refused Listener: cannot bind\./);
+  await eventually(async () => assert.equal((await refused('cell-b'))?.reason, 'Accepted'));
+  controlplane.set('cell-a', { refusals: [] });
+  await eventually(async () => assert.equal((await refused('cell-a'))?.status, 'False'));
+  const reasons = (await eventsAbout(api.client, await cell('cell-a'))).map((e) => e.reason);
+  for (const reason of ['ConfigurationRefused', 'ConfigurationAccepted'])
+    assert.ok(reasons.includes(reason), reasons.join());
+});
+
 test('a drain is carried on by the next operator, blocks without room, and ends when the cell is empty', async () => {
   controlplane.set('cell-a', { sockets: 4990 });
   await patchSpec('cell-b', { drain: { targetWeight: 0, stepPercent: 10, stepInterval: '100ms', reason: 'test' } });

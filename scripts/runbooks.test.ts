@@ -15,6 +15,7 @@ const READS = [
   'describe',
   'where',
   'proxy-status',
+  'proxy-config',
   'cluster',
   'dev',
   'dev-token',

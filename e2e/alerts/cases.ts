@@ -289,6 +289,13 @@ export const CASES: readonly Case[] = [
   },
   {
     alert: 'ChatcellsConfigurationRefused',
+    name: 'a refusal that stands',
+    series: { 'resource_condition{kind="Cell",name="cell-a",type="ConfigurationRefused"}': '1x60' },
+    atMinutes: 30,
+    fires: [{ name: 'cell-a' }],
+  },
+  {
+    alert: 'ChatcellsConfigurationRefused',
     name: 'refusals of yesterday',
     series: { 'xds_nacks_total{type="Cluster"}': steady('5+0'), 'snapshot_refused_total{group="cell-a"}': '5x60' },
     atMinutes: 10,
