@@ -8,6 +8,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import type { TestApiServer } from '../cells/contract/kube/api-server.test-support.ts';
+import { eventually } from '../cells/contract/kube/eventually.test-support.ts';
 import type { HealthReport } from '../cells/health/report.ts';
 import { LABELS } from '../crds/index.ts';
 import type { CellFigures, RingFigures } from './live-figures.ts';
@@ -52,12 +53,14 @@ export class StandInControlplane {
   rings = new Map<string, RingFigures>();
   health: HealthReport | undefined;
   ringRequests = 0;
+  #cellRequests = 0;
   readonly #server: Server;
 
   constructor() {
     this.#server = createServer((request, response) => {
       const [, , , what, ...rest] = (request.url ?? '').split('/');
       if (what === 'rings') this.ringRequests++;
+      if (what === 'cells') this.#cellRequests++;
       const bodies: Record<string, unknown> = { cells: this.cells, health: this.health };
       const body = what === 'rings' ? this.rings.get(rest.join('/')) : bodies[what ?? ''];
       response.writeHead(body ? 200 : 404).end(JSON.stringify(body ?? {}));
@@ -74,6 +77,12 @@ export class StandInControlplane {
   set(cell: string, figures: Partial<CellFigures>): void {
     const before = this.cells.find((c) => c.cell === cell) ?? { cell, sockets: 0, slots: 0, members: 1 };
     this.cells = [...this.cells.filter((c) => c.cell !== cell), { ...before, ...figures }];
+  }
+
+  /** Resolves when the figures of the cells have been asked for anew. */
+  async askedForCells(): Promise<void> {
+    const from = this.#cellRequests;
+    await eventually(() => this.#cellRequests > from, 30_000);
   }
 
   async close(): Promise<void> {
