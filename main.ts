@@ -3,7 +3,7 @@
  * module of a role exports `settings` and `run(config, log)` (see cells/contract/process/role.ts); a job exports
  * `settings` and `runOnce(config, log)`.
  */
-import { ChatError } from './cells/contract/errors.ts';
+import { hasCode } from './cells/contract/errors.ts';
 import { type Config, describeSettings, parseConfig, type Settings, text } from './cells/contract/process/config.ts';
 import { runUntilSignal } from './cells/contract/process/lifecycle.ts';
 import { createLogger, type Logger } from './cells/contract/process/log.ts';
@@ -94,11 +94,16 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     config = parseConfig(settings, { env: process.env, args });
   } catch (e: unknown) {
-    const error = ChatError.from(e);
-    err(`${error.message}\n${error.hint}`);
-    return error.code === 'config_invalid' ? 2 : 1;
+    return endIfMisconfigured(e);
   }
   return start(name, module, config);
+}
+
+/** A setting that turns out to be wrong is a matter of who set it: a sentence and no stack. */
+function endIfMisconfigured(e: unknown): never {
+  if (!hasCode(e, 'config_invalid')) throw e;
+  err(`${e.message}\n${e.hint}`);
+  process.exit(2);
 }
 
 async function start(name: string, module: Role | Job, config: Config<Settings>): Promise<number> {
@@ -111,7 +116,7 @@ async function start(name: string, module: Role | Job, config: Config<Settings>)
   });
   if ('run' in module) return runUntilSignal(endableStart(module, config, log), log, common.graceMs);
   try {
-    await module.runOnce(config, log);
+    await module.runOnce(config, log).catch(endIfMisconfigured);
     return 0;
   } catch (error: unknown) {
     log.fatal({ err: error }, 'failed');
@@ -135,7 +140,7 @@ function endableStart(module: Role, config: Config<Settings>, log: Logger): (l: 
     });
   }
   return async (l) => {
-    const running = await module.run(config, l);
+    const running = await module.run(config, l).catch(endIfMisconfigured);
     endsAtOnce = false;
     return running;
   };

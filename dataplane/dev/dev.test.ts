@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -86,6 +87,37 @@ async function until(
     if (matches(value as Record<string, unknown>)) return value as Record<string, unknown>;
   }
 }
+
+/** Exit code and what stands on stderr, of a run that ends by itself. */
+async function runToEnd(...args: string[]): Promise<{ code: number | null; stderr: string }> {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stderr };
+}
+
+test('dev: what its user can mend is told in a sentence, with exit code 2', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'chatcells-dev-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const other = createServer().listen(0, '127.0.0.1');
+  t.after(() => other.close());
+  await once(other, 'listening');
+  const port = String((other.address() as AddressInfo).port);
+  const cases: [string[], RegExp][] = [
+    [['dev', '--port', port, '--dev-dir', dir], /^Configuration PORT: .* is in use/],
+    [['dev-token', '--workspace-name', 'nope', '--dev-dir', dir], /^Configuration WORKSPACE_NAME: .* acme and globex/],
+    [['dev', '--port', '0', '--dev-dir', join(dir, 'spoilt')], /^Configuration DEV_DIR: .*keys\.json/],
+  ];
+  mkdirSync(join(dir, 'spoilt'));
+  writeFileSync(join(dir, 'spoilt/keys.json'), '{');
+  for (const [args, words] of cases) {
+    const { code, stderr } = await runToEnd(...args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, words);
+    assert.doesNotMatch(stderr, /\n\s+at /);
+  }
+});
 
 test('dev: posts reach the other over WebSocket; data, keys and tokens outlive a restart and a crash', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'chatcells-dev-'));

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JWK } from 'jose';
 import type { WorkspaceEntry } from '../../cells/contract/control.ts';
+import { ChatError } from '../../cells/contract/errors.ts';
 import { type UserId, userId, type WorkspaceId } from '../../cells/contract/ids.ts';
 import { mintToken } from '../client/token.ts';
 
@@ -48,7 +49,8 @@ export function devWorkspaces(dir: string, postsPerSecond = 1000): DevWorkspaces
     }),
     async token(workspace, user, { roles = ['member'], days = 30 } = {}) {
       const found = WORKSPACES.find(({ name }) => name === workspace);
-      if (found === undefined) throw new RangeError(`no workspace ${workspace}: there are acme and globex`);
+      if (found === undefined)
+        throw new ChatError('config_invalid', { key: 'WORKSPACE_NAME', problem: 'there are acme and globex' });
       const expires = Math.floor(Date.now() / 1000) + days * 86_400;
       const claims = { workspace: found.id, user: devUserId(found.id, user), roles, name: user, expires };
       return mintToken(keys.workspaces[workspace]!, claims);
@@ -67,6 +69,12 @@ function readOrMake(dir: string): Keys {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Keys;
   } catch (e: unknown) {
+    if (e instanceof SyntaxError)
+      throw new ChatError(
+        'config_invalid',
+        { key: 'DEV_DIR', problem: `${file} holds no keys; without it new ones are made` },
+        e,
+      );
     if ((e as NodeJS.ErrnoException).code !== 'ENOENT') throw e;
   }
   const keys: Keys = {
