@@ -14,6 +14,11 @@ import type { TopicAttachment } from './topic-attachment.ts';
 
 const ATTACH_AT_ONCE = 32;
 const CATCH_UP_AT_ONCE = 4;
+/**
+ * Topics of a resume that the directory does not count among the user's: it may lag behind a channel, so their owners
+ * are asked. No honest list has more of them, and each costs an owner a look into the store.
+ */
+const MAX_OTHERS = 1_000;
 
 interface Attached {
   attachment: TopicAttachment;
@@ -59,7 +64,8 @@ export async function startFresh(session: Session, self: UserRow, wantsBoot: boo
 export async function startResumed(session: Session, known: ReadonlyMap<TopicId, number>): Promise<void> {
   const { own, memberships } = await attachOwn(session);
   const joinedAt = new Map(memberships.map((m) => [m.channel.id, m.seq]));
-  const channels = new Set<TopicId>([...joinedAt.keys(), ...known.keys()].filter((topic) => !own.has(topic)));
+  const others = [...known.keys()].filter((topic) => !own.has(topic) && !joinedAt.has(topic));
+  const channels = new Set<TopicId>([...joinedAt.keys(), ...others.slice(0, MAX_OTHERS)]);
   const attached: { topic: TopicId; at: Attached; after: number }[] = [];
   await forEachLimit(channels, ATTACH_AT_ONCE, async (topic) => {
     const at = await session.attach(topic);
@@ -75,6 +81,7 @@ export async function startResumed(session: Session, known: ReadonlyMap<TopicId,
     const sent = await at.attachment.catchUp(Math.min(after + skipped, at.head), at.head, { inside: true });
     replayed += sent;
   });
+  for (const topic of others.slice(MAX_OTHERS)) session.send(frames.channelLeft(topic));
   session.send(frames.resumed(replayed));
 }
 

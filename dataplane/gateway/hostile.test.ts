@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { topicId } from '../../cells/contract/ids.ts';
+import { ACME } from '../auth/auth.test-support.ts';
 import { ALICE, BOB, EVE, GENERAL, type RawClient, Rig, until } from './gateway.test-support.ts';
 
 let rig: Rig;
@@ -24,6 +26,18 @@ const ready = async (user = BOB): Promise<RawClient> => {
   await raw.type('boot');
   return raw;
 };
+
+/** Sends the frame until the socket is closed; resolves with the code. */
+async function flood(raw: RawClient, frame: object): Promise<number> {
+  let code: number | undefined;
+  void raw.ended.then((ended) => {
+    code = ended;
+  });
+  return until(() => {
+    for (let id = 1; code === undefined && id <= 500; id++) raw.send({ id, ...frame });
+    return code;
+  }, 'the flood is ended');
+}
 
 describe('before the upgrade', () => {
   it('refuses a bad ticket, a foreign page and another path', async () => {
@@ -98,18 +112,13 @@ describe('frames', () => {
 
   it('limits posts, and ends who does not listen', async () => {
     const bob = await ready();
-    for (let id = 1; id <= 1_000; id++) bob.send({ id, type: 'message', channel: GENERAL, text: 'x' });
-    assert.equal(await bob.ended, 4504);
+    assert.equal(await flood(bob, { type: 'message', channel: GENERAL, text: 'x' }), 4504);
     assert.ok(bob.frames.some((f) => (f.error as { code?: string } | undefined)?.code === 'rate_limited_socket'));
   });
 
   it('ends who floods it with anything else', async () => {
-    const bob = await ready();
-    for (let id = 1; id <= 5_000; id++) bob.send({ id, type: 'typing' });
-    assert.equal(await bob.ended, 4504);
-    const eve = await ready(EVE);
-    for (let id = 1; id <= 5_000; id++) eve.send({ id, type: 'ping' });
-    assert.equal(await eve.ended, 4504);
+    assert.equal(await flood(await ready(), { type: 'typing' }), 4504);
+    assert.equal(await flood(await ready(EVE), { type: 'ping' }), 4504);
   });
 
   it('wants a resume frame first where it was announced', async () => {
@@ -124,6 +133,35 @@ describe('frames', () => {
     assert.equal(await raw.ended, 4000);
     assert.partialDeepStrictEqual(raw.frames, [{ error: { code: 'resume_invalid' } }]);
   });
+});
+
+it('a resume with thousands of topics that its user is not in asks the owners for some of them only', async () => {
+  let asked = 0;
+  await rig.start({
+    owners: (listener) => {
+      const client = rig.owners.client(listener);
+      const { subscriptions } = client;
+      return {
+        ...client,
+        call: (call) => client.call(call),
+        subscriptions: {
+          add: (...args) => {
+            asked++;
+            return subscriptions.add(...args);
+          },
+          remove: (...args) => subscriptions.remove(...args),
+        },
+      };
+    },
+  });
+  const token = rig.tokens.issueResume({ workspace: ACME, user: BOB, roles: ['member'] }, 'session');
+  const foreign = Array.from({ length: 3_000 }, (_, i) => topicId('C', BigInt(900_000 + i)));
+  const raw = await rig.raw('resume=1', { index: 1 }).opened();
+  raw.send({ type: 'resume', token, topics: Object.fromEntries(foreign.map((topic) => [topic, 1])) });
+  await raw.type('resumed');
+  const left = raw.frames.filter((f) => f.type === 'channel_left').map((f) => f.channel);
+  assert.deepEqual(new Set(left), new Set(foreign));
+  assert.ok(asked > 1_000 && asked < 1_100, `${asked} topics were asked for`);
 });
 
 it('who asks for pongs and does not read them is cut', async () => {

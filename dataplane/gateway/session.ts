@@ -50,8 +50,8 @@ const MAX_BUFFERED_BYTES = 1024 * 1024;
 const ROOM_BYTES = MAX_BUFFERED_BYTES / 4;
 const ROOM_POLL_MS = 10;
 const MAX_BAD_FRAMES = 5;
-/** Refused posts in a row of the limiter until the connection counts as abusive. */
-const MAX_LIMITED_POSTS = 200;
+/** Refused posts until the connection counts as abusive. */
+const REFUSED_POSTS = { perSecond: 100, burst: 200 };
 /** Pings, typing and the like; those beyond it are not answered. */
 const OTHER_FRAMES = { perSecond: 50, burst: 100 };
 /** Unanswered frames until the connection counts as abusive. */
@@ -71,12 +71,12 @@ export class Session {
   readonly #posts: TokenBucket;
   readonly #others: TokenBucket;
   readonly #ignored: TokenBucket;
+  readonly #refused: TokenBucket;
   readonly #connectTrace: string | undefined;
   readonly #ended: (session: Session) => void;
   #postCount = 0;
   #unanswered = 0;
   #badFrames = 0;
-  #limitedPosts = 0;
   #lastHeardMs: number;
   #closed = false;
   #leaving = false;
@@ -107,6 +107,7 @@ export class Session {
     this.#posts = new TokenBucket({ perSecond: LIMITS.postsPerSecond, burst: LIMITS.postsPerSecond }, now);
     this.#others = new TokenBucket(OTHER_FRAMES, now);
     this.#ignored = new TokenBucket(IGNORED_FRAMES, now);
+    this.#refused = new TokenBucket(REFUSED_POSTS, now);
   }
 
   get closed(): boolean {
@@ -302,10 +303,9 @@ export class Session {
   #post(frame: PostFrame): void {
     if (!this.#posts.take(this.#lastHeardMs)) {
       this.send(frames.failure(frame.id, 'rate_limited_socket'));
-      if (++this.#limitedPosts >= MAX_LIMITED_POSTS) this.close(CLOSE.rateAbused, 'rate_limited_socket');
+      if (!this.#refused.take(this.#lastHeardMs)) this.close(CLOSE.rateAbused, 'rate_limited_socket');
       return;
     }
-    this.#limitedPosts = 0;
     const { incarnation, owners, tracer } = this.context;
     const span = tracer.startSpan('gateway.post', parseTraceparent(frame.traceparent ?? this.#connectTrace), {
       topic: frame.channel,
