@@ -1,4 +1,4 @@
-/** The three kinds as chatctl names, reads and shows them. */
+/** The kinds as chatctl names, reads and shows them. */
 import { ChatError } from '../cells/contract/errors.ts';
 import { collectionPath, type KubeClient, type ObjectRef, refusedStatus } from '../cells/contract/kube/client.ts';
 import {
@@ -8,12 +8,13 @@ import {
   type ChannelRing,
   type Condition,
   type Kind,
+  type PracticeDrain,
   type Workspace,
 } from '../crds/index.ts';
 import { formatAge } from './durations.ts';
 import type { Column } from './table.ts';
 
-export type AnyResource = Cell | ChannelRing | Workspace;
+export type AnyResource = Cell | ChannelRing | PracticeDrain | Workspace;
 const GROUP_VERSION = `${API_GROUP}/${API_VERSION}`;
 
 const ALIASES: Readonly<Record<string, Kind>> = {
@@ -26,12 +27,18 @@ const ALIASES: Readonly<Record<string, Kind>> = {
   workspace: 'Workspace',
   workspaces: 'Workspace',
   ws: 'Workspace',
+  practice: 'PracticeDrain',
+  practicedrain: 'PracticeDrain',
+  practicedrains: 'PracticeDrain',
+  pd: 'PracticeDrain',
 };
 
 export function kindOfName(name: string): Kind {
   const kind = Object.hasOwn(ALIASES, name.toLowerCase()) ? ALIASES[name.toLowerCase()] : undefined;
   if (kind === undefined)
-    throw new ChatError('usage', { problem: `There is no kind ${name}: use cells, rings or workspaces.` });
+    throw new ChatError('usage', {
+      problem: `There is no kind ${name}: use cells, rings, workspaces or practicedrains.`,
+    });
   return kind;
 }
 
@@ -87,7 +94,12 @@ export const conditionOf = (object: AnyResource, type: string): Condition | unde
   (object.status?.conditions as Condition[] | undefined)?.find((c) => c.type === type);
 
 /** The condition that says that all is well. */
-const HEALTH: Record<Kind, string> = { Cell: 'Ready', ChannelRing: 'Converged', Workspace: 'Ready' };
+const HEALTH: Record<Kind, string> = {
+  Cell: 'Ready',
+  ChannelRing: 'Converged',
+  Workspace: 'Ready',
+  PracticeDrain: 'Ready',
+};
 
 export interface Health {
   ready: boolean;
@@ -113,8 +125,8 @@ const reasonColumn: Column<AnyResource> = { title: 'REASON', value: (o) => condi
 /** Columns of `get`, by kind. */
 export function columnsOf(kind: Kind, nowMs: number): Column<AnyResource>[] {
   const age: Column<AnyResource> = { title: 'AGE', value: (o) => formatAge(o.metadata.creationTimestamp, nowMs) };
-  const own = { Cell: CELL, ChannelRing: RING, Workspace: WORKSPACE }[kind] as Column<AnyResource>[];
-  return [nameColumn, readyColumn, ...own, reasonColumn, age];
+  const own = { Cell: CELL, ChannelRing: RING, PracticeDrain: PRACTICE, Workspace: WORKSPACE }[kind];
+  return [nameColumn, readyColumn, ...(own as Column<AnyResource>[]), reasonColumn, age];
 }
 
 const CELL: Column<Cell>[] = [
@@ -135,6 +147,20 @@ const RING: Column<ChannelRing>[] = [
   { title: 'MOVES', value: (r) => r.status?.movesInFlight },
   { title: 'MAX/AVG', value: (r) => r.status?.maxOverAverage, wide: true },
 ];
+const PRACTICE: Column<PracticeDrain>[] = [
+  { title: 'CELLS', value: (p) => p.spec.cells.join() },
+  { title: 'SCHEDULE', value: (p) => p.spec.schedule },
+  { title: 'PHASE', value: (p) => p.status?.phase },
+  { title: 'RUN', value: (p) => p.status?.run?.cell },
+  { title: 'LAST', value: (p) => lastOf(p) },
+  { title: 'NEXT', value: (p) => p.status?.nextRunAt },
+  { title: 'HYPOTHESIS', value: (p) => p.spec.hypothesis, wide: true },
+];
+/** `Aborted: ErrorBudget` */
+function lastOf({ status }: PracticeDrain): string | undefined {
+  const last = status?.lastRun;
+  return last && (last.outcome === 'Succeeded' ? last.outcome : `${last.outcome}: ${last.reason}`);
+}
 const WORKSPACE: Column<Workspace>[] = [
   { title: 'ID', value: (w) => w.status?.workspaceId },
   { title: 'RING', value: (w) => w.spec.ring },

@@ -4,16 +4,32 @@ import type {
   CellStatus,
   ChannelRingSpec,
   ChannelRingStatus,
+  PracticeDrainSpec,
+  PracticeDrainStatus,
   WorkspaceSpec,
   WorkspaceStatus,
 } from './types.generated.ts';
 
-export type { CellSpec, CellStatus, ChannelRingSpec, ChannelRingStatus, WorkspaceSpec, WorkspaceStatus };
+export type {
+  CellSpec,
+  CellStatus,
+  ChannelRingSpec,
+  ChannelRingStatus,
+  PracticeDrainSpec,
+  PracticeDrainStatus,
+  WorkspaceSpec,
+  WorkspaceStatus,
+};
 
 export const API_GROUP = 'chatcells.dev';
 export const API_VERSION = 'v1alpha1';
 
-export const PLURALS = { Cell: 'cells', ChannelRing: 'channelrings', Workspace: 'workspaces' } as const;
+export const PLURALS = {
+  Cell: 'cells',
+  ChannelRing: 'channelrings',
+  Workspace: 'workspaces',
+  PracticeDrain: 'practicedrains',
+} as const;
 export type Kind = keyof typeof PLURALS;
 
 export interface ObjectMeta {
@@ -39,6 +55,7 @@ interface Resource<K extends Kind, Spec, Status> {
 export type Cell = Resource<'Cell', CellSpec, CellStatus>;
 export type ChannelRing = Resource<'ChannelRing', ChannelRingSpec, ChannelRingStatus>;
 export type Workspace = Resource<'Workspace', WorkspaceSpec, WorkspaceStatus>;
+export type PracticeDrain = Resource<'PracticeDrain', PracticeDrainSpec, PracticeDrainStatus>;
 
 export type Condition = NonNullable<CellStatus['conditions']>[number];
 
@@ -56,6 +73,7 @@ export const CONDITIONS = {
   ],
   ChannelRing: ['Converged', 'Rebalancing', 'Degraded'],
   Workspace: ['Placed', 'Ready', 'Moving', 'RingOutsideCells'],
+  PracticeDrain: ['Ready', 'Running', 'LastRunSucceeded'],
 } as const satisfies Record<Kind, readonly string[]>;
 
 /** Labels on every object and Pod that the operator or the chart makes. */

@@ -126,7 +126,7 @@ requestedBy?: string
 /**
  * What set targetWeight, when it was no person.
  */
-initiator?: "GrayFailure"
+initiator?: ("GrayFailure" | "PracticeDrain")
 /**
  * Go on although the other cells have no room, or are not known to have it. Needs a reason.
  */
@@ -280,6 +280,160 @@ cell?: string
 zone?: string
 slots?: number
 standbySlots?: number
+}[]
+/**
+ * Latest observations of the object. One entry a type.
+ */
+conditions?: {
+type: string
+status: ("True" | "False" | "Unknown")
+reason: string
+message: string
+observedGeneration?: number
+lastTransitionTime: string
+}[]
+/**
+ * The metadata.generation that this status speaks of.
+ */
+observedGeneration?: number
+}
+
+export interface PracticeDrainSpec {
+/**
+ * The Cells, of the same namespace, that are drained in turn, one a run.
+ */
+cells: string[]
+/**
+ * When it runs: a cron expression of five fields.
+ */
+schedule?: string
+/**
+ * Time zone of the schedule, such as Europe/Berlin.
+ */
+timeZone?: string
+/**
+ * Run once at this time, beside the schedule and also while suspended. chatctl practice run sets it.
+ */
+runAt?: string
+/**
+ * Leave out the runs of the schedule.
+ */
+suspend?: boolean
+/**
+ * A run that could not begin for so long after its time is skipped.
+ */
+startingDeadlineSeconds?: number
+/**
+ * What is expected to happen, in words.
+ */
+hypothesis: string
+drain?: {
+/**
+ * The weight to go to; 0 empties the cell of sockets and slots too.
+ */
+targetWeight?: number
+stepPercent?: number
+stepInterval?: string
+/**
+ * How long the cell stays drained before its traffic comes back.
+ */
+hold?: string
+}
+/**
+ * When a run is given up: its traffic comes back, by 1 % at most every 500 ms. A gray failure, another drain or a Degraded Cell also does it.
+ */
+abort?: {
+/**
+ * Share of failed requests of another Cell in the last 10 s.
+ */
+maxErrorRate?: string
+/**
+ * For the drain and the hold; and the same again for the traffic to come back.
+ */
+maxDuration?: string
+/**
+ * Share of all capacity that has to be Ready and take traffic without the cell.
+ */
+capacityFloorPercent?: number
+}
+historyLimit?: number
+}
+
+export interface PracticeDrainStatus {
+phase?: ("Waiting" | "Suspended" | "Starting" | "Draining" | "Holding" | "Undraining")
+nextRunAt?: string
+/**
+ * The last time of the schedule that was run or skipped.
+ */
+handledUntil?: string
+/**
+ * The last spec.runAt that was run or skipped.
+ */
+handledRunAt?: string
+/**
+ * The run under way.
+ */
+run?: {
+cell: string
+startedAt: string
+/**
+ * When the cell was drained.
+ */
+reachedAt?: string
+/**
+ * When its traffic was told to come back.
+ */
+undoneAt?: string
+targetWeight: number
+/**
+ * The Cell's metadata.generation when the run began: a Cell that a person has changed since is left alone.
+ */
+generation: number
+/**
+ * The Cell's own pace, which it gets back.
+ */
+pace?: {
+stepPercent?: number
+stepInterval?: string
+maxErrorRate?: string
+deadline?: string
+}
+/**
+ * Highest share of failed requests of another Cell, seen in 10 s.
+ */
+peakErrorRate?: string
+lowestWeight?: number
+/**
+ * Decided when the traffic is told to come back.
+ */
+outcome?: ("Succeeded" | "Aborted" | "Failed")
+reason?: string
+message?: string
+}
+lastRun?: {
+cell?: string
+startedAt: string
+reachedAt?: string
+finishedAt: string
+outcome: ("Succeeded" | "Aborted" | "Failed" | "Skipped")
+reason: string
+message?: string
+lowestWeight?: number
+peakErrorRate?: string
+}
+/**
+ * The last runs, skipped ones too, newest first.
+ */
+history?: {
+cell?: string
+startedAt: string
+reachedAt?: string
+finishedAt: string
+outcome: ("Succeeded" | "Aborted" | "Failed" | "Skipped")
+reason: string
+message?: string
+lowestWeight?: number
+peakErrorRate?: string
 }[]
 /**
  * Latest observations of the object. One entry a type.

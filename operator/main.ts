@@ -1,4 +1,4 @@
-/** The operator: one leader reconciles Cell, ChannelRing and Workspace; every replica keeps its copies warm. */
+/** The operator: one leader reconciles Cell, ChannelRing, Workspace and PracticeDrain; every replica keeps its copies warm. */
 import { Registry } from 'prom-client';
 import { Snowflake } from '../cells/contract/ids.ts';
 import { KubeClient, loadKubeConfig } from '../cells/contract/kube/client.ts';
@@ -14,9 +14,9 @@ import { cellController } from './controllers/cell/controller.ts';
 import { channelRingController } from './controllers/channelring/controller.ts';
 import { configurationController } from './controllers/configuration/controller.ts';
 import { drainController } from './controllers/drain/controller.ts';
-import { NewestCells } from './controllers/drain/gather.ts';
 import { grayFailureController } from './controllers/gray-failure/controller.ts';
 import { isSuspect } from './controllers/gray-failure/decide.ts';
+import { practiceDrainController } from './controllers/practice-drain/controller.ts';
 import { workspaceController } from './controllers/workspace/controller.ts';
 import { ControlplaneFigures } from './live-figures.ts';
 import { ownZone } from './own-zone.ts';
@@ -24,6 +24,7 @@ import { resourceMetrics } from './resource-metrics.ts';
 import { LeaseElection } from './runtime/lease-election.ts';
 import { Manager } from './runtime/manager.ts';
 import { controllerMetrics, reflectorMetrics } from './runtime/metrics.ts';
+import { Newest } from './runtime/newest.ts';
 import { watchWorld } from './world.ts';
 
 export { settings };
@@ -104,7 +105,11 @@ function control(
   const snowflake = new Snowflake(clock, SNOWFLAKE_WORKER);
   const shared = { client, world, nowMs, figures, config };
   manager.control(cellController({ ...shared, events: recorder('cell') }));
-  manager.control(drainController({ ...shared, cells: new NewestCells(world.cells), events: recorder('drain') }));
+  // One for both: a practice begins and ends by what the drains have come to.
+  const cells = new Newest(world.cells);
+  manager.control(drainController({ ...shared, cells, events: recorder('drain') }));
+  const practices = new Newest(world.practices);
+  manager.control(practiceDrainController({ ...shared, cells, practices, events: recorder('practice-drain') }));
   manager.control(
     grayFailureController({
       ...{ client, figures, nowMs, cells: world.cells, events: recorder('gray-failure') },

@@ -25,7 +25,12 @@ test('status becomes gauges, and what is gone leaves none behind', async () => {
   const fresh = { metadata: { name: 'acme' }, spec: {} } as unknown as Workspace;
   const cells = new Map([['chat/cell-b', cell]]);
   const registry = new Registry();
-  resourceMetrics(registry, { cells, rings: new Map(), workspaces: new Map([['chat/acme', fresh]]) });
+  resourceMetrics(registry, {
+    cells,
+    rings: new Map(),
+    workspaces: new Map([['chat/acme', fresh]]),
+    practices: new Map(),
+  });
   const text = await registry.metrics();
   for (const line of [
     'resource_condition{kind="Cell",name="cell-b",type="Ready"} 1',

@@ -15,13 +15,14 @@ interface Observed {
 /** Every replica of the operator has the same view: queries take the `max` over them. */
 export function resourceMetrics(
   registry: Registry,
-  { cells, rings, workspaces }: Pick<World, 'cells' | 'rings' | 'workspaces'>,
+  { cells, rings, workspaces, practices }: Pick<World, 'cells' | 'rings' | 'workspaces' | 'practices'>,
 ): void {
   const registers = [registry];
   const kinds: readonly [Kind, ReadonlyMap<string, Observed>][] = [
     ['Cell', cells],
     ['ChannelRing', rings],
     ['Workspace', workspaces],
+    ['PracticeDrain', practices],
   ];
   new Gauge({
     name: 'resource_condition',

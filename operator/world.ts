@@ -2,7 +2,7 @@
 
 import { collectionPath, type KnownKind } from '../cells/contract/kube/client.ts';
 import type { KubeObject, Pod } from '../cells/contract/kube/objects.ts';
-import { type Cell, type ChannelRing, LABELS, type Workspace } from '../crds/index.ts';
+import { type Cell, type ChannelRing, LABELS, type PracticeDrain, type Workspace } from '../crds/index.ts';
 import type { Manager } from './runtime/manager.ts';
 
 export const MANAGED_BY = 'chatcells-operator';
@@ -25,6 +25,7 @@ export interface World {
   cells: ReadonlyMap<string, Cell>;
   rings: ReadonlyMap<string, ChannelRing>;
   workspaces: ReadonlyMap<string, Workspace>;
+  practices: ReadonlyMap<string, PracticeDrain>;
   /** Every Pod with our name label. */
   pods: ReadonlyMap<string, Pod>;
   /** Of the operator's making only. */
@@ -44,6 +45,7 @@ export function watchWorld(manager: Manager, namespace: string): World {
     cells: manager.watch<Cell>('Cell', path(API, 'Cell')).store,
     rings: manager.watch<ChannelRing>('ChannelRing', path(API, 'ChannelRing')).store,
     workspaces: manager.watch<Workspace>('Workspace', path(API, 'Workspace')).store,
+    practices: manager.watch<PracticeDrain>('PracticeDrain', path(API, 'PracticeDrain')).store,
     pods: manager.watch<Pod>('Pod', path('v1', 'Pod'), { labelSelector: `${LABELS.name}=chatcells` }).store,
     secrets: manager.watch<Secret>('Secret', path('v1', 'Secret'), ours).store,
     owned: (kind) => owned.get(kind) ?? new Map(),

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { parse } from 'yaml';
 
-const CRD_FILES = ['cell', 'channelring', 'workspace'] as const;
+const CRD_FILES = ['cell', 'channelring', 'practicedrain', 'workspace'] as const;
 const OUT = new URL('../crds/types.generated.ts', import.meta.url);
 
 interface CustomResourceDefinition {

@@ -29,7 +29,7 @@ async function labelsByMetric(): Promise<Map<string, readonly string[]>> {
   createGatewayMetrics(registry, { region: 'r', gateway: 'g' }, { monotonicMs: () => 0 } as never);
   controllerMetrics(registry);
   reflectorMetrics(registry, () => []);
-  resourceMetrics(registry, { cells: none, rings: none, workspaces: none });
+  resourceMetrics(registry, { cells: none, rings: none, workspaces: none, practices: none });
   collectDefaultMetrics({ register: registry });
   const known = new Map<string, readonly string[]>();
   for (const metric of registry.getMetricsAsArray()) {

@@ -10,7 +10,7 @@ import { type AnyResource, columnsOf, getResource, kindOfName, listResources } f
 import { formatFields, formatTable } from '../table.ts';
 
 export function addGetCommands({ command, context, done }: Registrar): void {
-  command('get <kind> [name]', 'Lists cells, rings or workspaces.', [
+  command('get <kind> [name]', 'Lists cells, rings, workspaces or practicedrains.', [
     'chatctl get cells',
     'chatctl get cells -o wide',
     'chatctl get workspaces acme -o yaml',
@@ -18,10 +18,15 @@ export function addGetCommands({ command, context, done }: Registrar): void {
     await get(context(self), kindName, name);
     done(EXIT.done);
   });
-  command('describe <kind> [name]', 'Shows conditions, drain and Events of cells, rings or workspaces.', [
-    'chatctl describe cells cell-b',
-    'chatctl describe rings main',
-  ]).action(async (kindName: string, name: string | undefined, _: object, self: Command) => {
+  command(
+    'describe <kind> [name]',
+    'Shows conditions, drain and Events of cells, rings, workspaces or practicedrains.',
+    [
+      'chatctl describe cells cell-b',
+      'chatctl describe rings main',
+      'chatctl describe practicedrains weekly     what came of the last runs',
+    ],
+  ).action(async (kindName: string, name: string | undefined, _: object, self: Command) => {
     await describe(context(self), kindName, name);
     done(EXIT.done);
   });

@@ -21,6 +21,7 @@ const PLURAL = {
   Node: 'nodes',
   Pod: 'pods',
   PodDisruptionBudget: 'poddisruptionbudgets',
+  PracticeDrain: 'practicedrains',
   Secret: 'secrets',
   Service: 'services',
   ServiceAccount: 'serviceaccounts',

@@ -4,15 +4,16 @@ import type { KubeClient } from '../../../cells/contract/kube/client.ts';
 import type { EventRecorder } from '../../../cells/contract/kube/events.ts';
 import type { Cell } from '../../../crds/index.ts';
 import { stampConditions, statusIsCurrent } from '../../runtime/conditions.ts';
+import type { Newest } from '../../runtime/newest.ts';
 import { API } from '../../world.ts';
-import type { NewestCells, ObservedDrain } from './gather.ts';
+import type { ObservedDrain } from './gather.ts';
 import type { DrainDecision } from './model.ts';
 
 const MANAGER = 'chatcells-drain';
 
 export interface DrainApplier {
   client: KubeClient;
-  cells: NewestCells;
+  cells: Newest<Cell>;
   events: EventRecorder;
   nowMs: () => number;
 }

@@ -3,39 +3,10 @@
 import { parseDurationMs } from '../../../cells/contract/process/config.ts';
 import { ANNOTATIONS, type Cell } from '../../../crds/index.ts';
 import type { CellFigures, LiveFigures } from '../../live-figures.ts';
+import type { Newest } from '../../runtime/newest.ts';
 import { isSuspect } from '../gray-failure/decide.ts';
 import { decideDrain } from './decide.ts';
 import type { DrainInput, OtherCell } from './model.ts';
-
-/** Cells as last read or written, whichever is newer: two drains must see each other's last step. */
-export class NewestCells {
-  readonly #store: ReadonlyMap<string, Cell>;
-  readonly #written = new Map<string, Cell>();
-
-  constructor(store: ReadonlyMap<string, Cell>) {
-    this.#store = store;
-  }
-
-  wrote(key: string, cell: Cell): void {
-    this.#written.set(key, cell);
-  }
-
-  get(key: string): Cell | undefined {
-    const read = this.#store.get(key);
-    const written = this.#written.get(key);
-    if (!read || written?.metadata.uid !== read.metadata.uid || isNewer(read, written)) {
-      this.#written.delete(key);
-      return read;
-    }
-    return written;
-  }
-
-  all(): Cell[] {
-    return [...this.#store.keys()].map((key) => this.get(key)).filter((c) => c !== undefined);
-  }
-}
-
-const isNewer = (a: Cell, b: Cell): boolean => BigInt(a.metadata.resourceVersion) >= BigInt(b.metadata.resourceVersion);
 
 export interface ObservedDrain {
   cell: Cell;
@@ -45,7 +16,7 @@ export interface ObservedDrain {
 }
 
 export async function gatherDrain(
-  cells: NewestCells,
+  cells: Newest<Cell>,
   key: string,
   figures: LiveFigures,
 ): Promise<ObservedDrain | undefined> {
@@ -103,9 +74,9 @@ function otherCell(cell: Cell, live: readonly CellFigures[] | undefined): OtherC
   };
 }
 
-const isReady = (cell: Cell): boolean =>
+export const isReady = (cell: Cell): boolean =>
   (cell.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True');
 
 /** The control plane names a cell by its name, alone or after its namespace. */
-const figuresOf = (live: readonly CellFigures[] | undefined, cell: Cell): CellFigures | undefined =>
+export const figuresOf = (live: readonly CellFigures[] | undefined, cell: Cell): CellFigures | undefined =>
   live?.find((f) => f.cell === cell.metadata.name || f.cell === `${cell.metadata.namespace}/${cell.metadata.name}`);

@@ -38,7 +38,7 @@ function roomBlocker({ live, others }: DrainInput, { weight, target }: Step): Bl
 }
 
 /** Sockets that fit into the cells that take traffic and are Ready. */
-const roomOf = (others: readonly OtherCell[]): number =>
+export const roomOf = (others: readonly Pick<OtherCell, 'ready' | 'weight' | 'capacity' | 'sockets'>[]): number =>
   others
     .filter((o) => o.ready && o.weight > 0 && o.sockets !== undefined)
     .reduce((sum, o) => sum + Math.max(0, o.capacity - (o.sockets ?? 0)), 0);
