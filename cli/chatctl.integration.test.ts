@@ -12,8 +12,9 @@ import { after, before, test } from 'node:test';
 import type { WorkspaceId } from '../cells/contract/ids.ts';
 import { startTestApiServer, type TestApiServer } from '../cells/contract/kube/api-server.test-support.ts';
 import type { Manifest } from '../cells/contract/kube/client.ts';
+import { eventually } from '../cells/contract/kube/eventually.test-support.ts';
 import { encodeTokenKey, tokenSecretName } from '../cells/contract/kube/token-secret.ts';
-import type { Cell } from '../crds/index.ts';
+import type { Cell, PracticeDrain } from '../crds/index.ts';
 import { refTo } from './resources.ts';
 import { deriveUserId } from './user-id.ts';
 
@@ -183,6 +184,28 @@ test('undrain removes the target', async () => {
   assert.equal((await chatctl(['undrain', 'cell-b', '--fast'])).code, 0);
   const drain = await drainOf('cell-b');
   assert.deepEqual([drain?.targetWeight, drain?.stepInterval], [undefined, '500ms']);
+});
+
+test('practice run: asks for a run, watches it to its outcome, and refuses a second one meanwhile', async () => {
+  const spec = { cells: ['cell-b'], hypothesis: 'nothing is lost', suspend: true };
+  const object = { ...base('Cell', 'weekly'), kind: 'PracticeDrain' } as const;
+  await api.client.apply({ ...object, spec }, MANAGER);
+  const setRun = (status: PracticeDrain['status']) =>
+    api.client.apply({ ...object, status }, { ...MANAGER, subresource: 'status' });
+  const watching = chatctl(['practice', 'run', 'weekly', '--wait']);
+  const ref = refTo('PracticeDrain', api.namespace, 'weekly');
+  const runAt = await eventually(async () => (await api.client.get<PracticeDrain>(ref))?.spec.runAt ?? false, 120_000);
+  const times = { startedAt: runAt, finishedAt: runAt };
+  await setRun({ run: { cell: 'cell-b', startedAt: runAt, generation: 1, targetWeight: 0 } });
+  const second = await chatctl(['practice', 'run', 'weekly']);
+  assert.equal(second.code, 4);
+  assert.match(second.stderr, /already practises with cell-b/);
+  const lastRun = { ...times, cell: 'cell-b', outcome: 'Aborted', reason: 'ErrorBudget', message: 'too many' } as const;
+  await setRun({ handledRunAt: runAt, lastRun });
+  const { code, stdout } = await watching;
+  assert.equal(code, 1);
+  assert.match(stdout, /^weekly {2}cell-b {2}Aborted: too many/);
+  assert.match((await chatctl(['get', 'pd'])).stdout, /Aborted: ErrorBudget/);
 });
 
 test('token: prints only the token, of the right workspace and user', async () => {

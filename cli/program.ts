@@ -4,6 +4,7 @@ import { addClusterCommands } from './commands/cluster.ts';
 import { addDrainCommands } from './commands/drain.ts';
 import { addGetCommands } from './commands/get.ts';
 import { addPauseCommands } from './commands/pause.ts';
+import { addPracticeCommands } from './commands/practice.ts';
 import { addProxyConfigCommand } from './commands/proxy-config.ts';
 import { addProxyStatusCommand } from './commands/proxy-status.ts';
 import { addRingCommands } from './commands/ring.ts';
@@ -58,6 +59,7 @@ export function createProgram(environment: Environment): { program: Command; exi
     addGetCommands,
     addDrainCommands,
     addPauseCommands,
+    addPracticeCommands,
     addRingCommands,
     addWhereCommand,
     addTokenCommand,

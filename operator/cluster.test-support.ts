@@ -96,7 +96,7 @@ export async function writesSeen(api: TestApiServer): Promise<number> {
   const { kubeFetch } = await import('../cells/contract/kube/http.ts');
   const text = await (await kubeFetch(api.kubeConfig, { method: 'GET', path: '/metrics' })).text();
   const ours =
-    /resource="(cells|channelrings|workspaces|deployments|services|configmaps|secrets|serviceaccounts|poddisruptionbudgets|events)"/;
+    /resource="(cells|channelrings|practicedrains|workspaces|deployments|services|configmaps|secrets|serviceaccounts|poddisruptionbudgets|events)"/;
   return text
     .split('\n')
     .filter(

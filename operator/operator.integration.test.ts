@@ -12,7 +12,7 @@ import { eventually } from '../cells/contract/kube/eventually.test-support.ts';
 import type { KubeObject } from '../cells/contract/kube/objects.ts';
 import type { RunningRole } from '../cells/contract/process/role.ts';
 import { background, lossyZone, World } from '../cells/health/traffic.test-support.ts';
-import type { Cell, ChannelRing, Workspace } from '../crds/index.ts';
+import type { Cell, ChannelRing, PracticeDrain, Workspace } from '../crds/index.ts';
 import { cellPods, operatorKubeconfig, StandInControlplane, standInPod, writesSeen } from './cluster.test-support.ts';
 import { runOperator } from './main.ts';
 import { API } from './world.ts';
@@ -63,6 +63,7 @@ const apply = (kind: KnownKind, name: string, spec: object) => api.client.apply(
 const ref = (kind: KnownKind, name: string, apiVersion = API) => ({ apiVersion, kind, namespace: api.namespace, name });
 const cell = async (name: string) => (await api.client.get<Cell>(ref('Cell', name)))!;
 const ring = async (name: string) => (await api.client.get<ChannelRing>(ref('ChannelRing', name)))!;
+const practice = async () => (await api.client.get<PracticeDrain>(ref('PracticeDrain', 'weekly')))!;
 const workspace = async (name: string) => (await api.client.get<Workspace>(ref('Workspace', name)))!;
 const patchSpec = (name: string, spec: object) => api.client.mergePatch(ref('Cell', name), { spec }, user);
 
@@ -75,9 +76,10 @@ interface Deployment extends KubeObject {
   };
 }
 const deployment = (name: string) => api.client.get<Deployment>(ref('Deployment', name, 'apps/v1'));
-const conditionOf = (object: Cell | ChannelRing | Workspace, type: string) =>
+const conditionOf = (object: Cell | ChannelRing | PracticeDrain | Workspace, type: string) =>
   object.status?.conditions?.find((c) => c.type === type);
-const isTrue = (object: Cell | ChannelRing | Workspace, type: string) => conditionOf(object, type)?.status === 'True';
+const isTrue = (object: Cell | ChannelRing | PracticeDrain | Workspace, type: string) =>
+  conditionOf(object, type)?.status === 'True';
 
 const cellSpec = (zone: string) => ({
   region: 'local',
@@ -234,6 +236,74 @@ test('a refused configuration is said on the Cell in the words of the process, o
     const reasons = (await eventsAbout(api.client, await cell('cell-a'))).map((e) => e.reason);
     return ['ConfigurationRefused', 'ConfigurationAccepted'].every((reason) => reasons.includes(reason));
   });
+});
+
+test('a drain is paused at its weight and overdue, says both, and goes on when it is resumed', async () => {
+  controlplane.set('cell-b', { sockets: 100, slots: 8192 });
+  const pace = { stepPercent: 10, stepInterval: '100ms', deadline: '1s' };
+  await patchSpec('cell-b', { drain: { targetWeight: 0, ...pace } });
+  await eventually(async () => assert.ok(((await cell('cell-b')).status?.weight ?? 100) < 90));
+  await patchSpec('cell-b', { drain: { paused: true, pauseReason: 'watching' } });
+  await eventually(async () => assert.equal((await cell('cell-b')).status?.drain?.phase, 'Paused'));
+  const paused = await cell('cell-b');
+  assert.match(paused.status?.drain?.blocker ?? '', /on the way to 0 %: watching/);
+  await eventually(async () => assert.ok(isTrue(await cell('cell-b'), 'DrainOverdue')));
+  assert.equal((await cell('cell-b')).status?.weight, paused.status?.weight);
+  await patchSpec('cell-b', { drain: { paused: null, pauseReason: null } });
+  await eventually(async () => assert.equal((await cell('cell-b')).status?.weight, 0), 60_000);
+  await patchSpec('cell-b', { drain: { targetWeight: null, deadline: null } });
+  await eventually(async () => assert.equal((await cell('cell-b')).status?.drain?.phase, 'None'), 60_000);
+  assert.equal(isTrue(await cell('cell-b'), 'DrainOverdue'), false);
+  const reasons = (await eventsAbout(api.client, paused)).map((e) => e.reason);
+  for (const reason of ['Paused', 'DeadlineExceeded', 'Resumed']) assert.ok(reasons.includes(reason), reasons.join());
+});
+
+test('a practice drain runs when it is asked to, gives up when requests fail, and takes its drain back when it is deleted', async () => {
+  await patchSpec('cell-b', { drain: { stepPercent: 30, stepInterval: '500ms' } });
+  await apply('PracticeDrain', 'weekly', {
+    ...{ cells: ['cell-b'], hypothesis: 'no request fails', schedule: '0 3 * * 2' },
+    drain: { stepPercent: 50, stepInterval: '100ms', hold: '1s' },
+  });
+  await eventually(async () => assert.match((await practice())?.status?.nextRunAt ?? '', /T03:00:00/));
+  const run = () =>
+    api.client.mergePatch(ref('PracticeDrain', 'weekly'), { spec: { runAt: new Date().toISOString() } }, user);
+  const outcomeOf = async (n: number) => {
+    const { history = [], run: under } = (await practice()).status ?? {};
+    assert.deepEqual([history.length, under], [n, undefined]);
+    return history[0];
+  };
+  const isBack = () =>
+    eventually(async () => {
+      const { spec, status } = await cell('cell-b');
+      const { targetWeight, initiator, stepPercent } = spec.drain ?? {};
+      assert.deepEqual([targetWeight, initiator, stepPercent, status?.weight], [undefined, undefined, 30, 100]);
+    }, 60_000);
+  controlplane.set('cell-b', { sockets: 0, slots: 0 });
+  await run();
+  await eventually(async () => assert.equal((await cell('cell-b')).spec.drain?.initiator, 'PracticeDrain'));
+  const first = await eventually(() => outcomeOf(1), 60_000);
+  assert.deepEqual([first?.outcome, first?.cell, first?.lowestWeight], ['Succeeded', 'cell-b', 0]);
+  assert.ok(isTrue(await practice(), 'LastRunSucceeded'));
+  await isBack();
+
+  controlplane.set('cell-b', { sockets: 10, slots: 10 }); // so that it is not drained at once
+  await run();
+  await eventually(async () => assert.equal((await practice()).status?.phase, 'Draining'));
+  controlplane.set('cell-a', { errorRate: 0.5 });
+  const second = await eventually(() => outcomeOf(2), 60_000);
+  assert.deepEqual([second?.outcome, second?.reason], ['Aborted', 'ErrorBudget']);
+  await isBack();
+  controlplane.set('cell-a', { errorRate: 0 });
+
+  await run();
+  await eventually(async () => assert.equal((await cell('cell-b')).spec.drain?.initiator, 'PracticeDrain'), 60_000);
+  const before = await practice();
+  await api.client.delete(ref('PracticeDrain', 'weekly'));
+  await eventually(async () => assert.equal(await practice(), undefined), 60_000);
+  await isBack();
+  const reasons = (await eventsAbout(api.client, before)).map((e) => e.reason);
+  for (const reason of ['PracticeStarted', 'PracticeReached', 'PracticeSucceeded', 'PracticeAborted'])
+    assert.ok(reasons.includes(reason), reasons.join());
 });
 
 test('a drain is carried on by the next operator, blocks without room, and ends when the cell is empty', async () => {

@@ -239,6 +239,27 @@ export const CASES: readonly Case[] = [
     fires: [],
   },
   {
+    alert: 'ChatcellsPracticeFailed',
+    name: 'the last run of one practice was aborted, that of another was not',
+    series: {
+      'resource_condition{kind="PracticeDrain",name="weekly",type="LastRunSucceeded",instance="o1"}': steady('0+0'),
+      'resource_condition{kind="PracticeDrain",name="weekly",type="LastRunSucceeded",instance="o2"}': steady('0+0'),
+      'resource_condition{kind="PracticeDrain",name="daily",type="LastRunSucceeded",instance="o1"}': steady('1+0'),
+    },
+    atMinutes: 5,
+    fires: [{ name: 'weekly' }],
+  },
+  {
+    alert: 'ChatcellsPracticeFailed',
+    name: 'never run, and running',
+    series: {
+      'resource_condition{kind="PracticeDrain",name="weekly",type="Ready"}': steady('1+0'),
+      'resource_condition{kind="PracticeDrain",name="weekly",type="Running"}': steady('0+0'),
+    },
+    atMinutes: 5,
+    fires: [],
+  },
+  {
     alert: 'ChatcellsNotReady',
     name: 'a Cell without its Pods, a ring that lists a Cell that is not there',
     series: {

@@ -8,7 +8,7 @@ import { eventually } from '../../cells/contract/kube/eventually.test-support.ts
 import { FaultProxy, type Faults } from '../../cells/contract/kube/fault-proxy.test-support.ts';
 import type { RunningRole } from '../../cells/contract/process/role.ts';
 import { systemRandom } from '../../cells/contract/system-clock.ts';
-import type { Cell, ChannelRing, Workspace } from '../../crds/index.ts';
+import type { Cell, ChannelRing, PracticeDrain, Workspace } from '../../crds/index.ts';
 import { operatorKubeconfig, StandInControlplane, standInPod } from '../cluster.test-support.ts';
 import { runOperator } from '../main.ts';
 import { API } from '../world.ts';
@@ -16,6 +16,8 @@ import { API } from '../world.ts';
 const USER = { fieldManager: 'user' };
 /** Room for what a scenario waits for, a killed leader's Lease and a busy machine included. */
 const PATIENCE_MS = 60_000;
+
+type Resource = Cell | ChannelRing | PracticeDrain | Workspace;
 
 /** One operator, behind its own proxy. */
 export interface Instance {
@@ -101,12 +103,12 @@ export class Arena {
     return this.api.client.delete(this.ref(kind, name, apiVersion));
   }
 
-  get<T extends Cell | ChannelRing | Workspace>(kind: T['kind'], name: string): Promise<T | undefined> {
+  get<T extends Resource>(kind: T['kind'], name: string): Promise<T | undefined> {
     return this.api.client.get<T>(this.ref(kind, name));
   }
 
   /** Waits until the object's status is so. */
-  async status<T extends Cell | ChannelRing | Workspace>(
+  async status<T extends Resource>(
     kind: T['kind'],
     name: string,
     check: (status: NonNullable<T['status']>) => boolean,

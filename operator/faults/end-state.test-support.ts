@@ -10,6 +10,7 @@ const KINDS: readonly (readonly [apiVersion: string, kind: KnownKind])[] = [
   [API, 'Cell'],
   [API, 'ChannelRing'],
   [API, 'Workspace'],
+  [API, 'PracticeDrain'],
   ['v1', 'Secret'],
   ...OWNED_KINDS,
 ];

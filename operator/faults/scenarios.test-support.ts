@@ -1,6 +1,6 @@
 /** What is done to a cluster while its operator is being broken: the user's part and the Pods' and control plane's. */
 import { eventually } from '../../cells/contract/kube/eventually.test-support.ts';
-import type { Cell, ChannelRing, Workspace } from '../../crds/index.ts';
+import type { Cell, ChannelRing, PracticeDrain, Workspace } from '../../crds/index.ts';
 import { cellPods } from '../cluster.test-support.ts';
 import type { Arena } from './arena.test-support.ts';
 
@@ -81,6 +81,30 @@ const drain: Scenario = {
   },
 };
 
+const practice: Scenario = {
+  name: 'practice',
+  prepare: install,
+  async play(arena) {
+    await arena.apply('PracticeDrain', 'weekly', {
+      cells: ['cell-b'],
+      hypothesis: 'no request fails',
+      suspend: true,
+      runAt: new Date().toISOString(),
+      drain: { stepPercent: 25, stepInterval: '100ms', hold: '1s' },
+    });
+    await arena.status<Cell>('Cell', 'cell-b', (s) => s.weight === 0);
+    tableOf(arena, 8, { 'cell-a': 16_384, 'cell-b': 0 });
+    await arena.status<PracticeDrain>(
+      'PracticeDrain',
+      'weekly',
+      (s) => s.lastRun?.outcome === 'Succeeded' && s.run === undefined,
+    );
+    await serves(arena, 'cell-b');
+    const { initiator, stepPercent } = (await arena.get<Cell>('Cell', 'cell-b'))?.spec.drain ?? {};
+    if (initiator !== undefined || stepPercent !== 1) throw new Error('the Cell has not got its own drain back');
+  },
+};
+
 const rebalance: Scenario = {
   name: 'rebalance',
   prepare: install,
@@ -139,4 +163,4 @@ const placement: Scenario = {
   },
 };
 
-export const SCENARIOS: readonly Scenario[] = [creation, drain, rebalance, deletion, placement];
+export const SCENARIOS: readonly Scenario[] = [creation, drain, practice, rebalance, deletion, placement];

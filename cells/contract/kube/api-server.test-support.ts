@@ -52,11 +52,11 @@ export async function startTestApiServer(shared?: string): Promise<TestApiServer
 }
 
 async function installCrds(client: KubeClient): Promise<void> {
-  for (const kind of ['cell', 'channelring', 'workspace']) {
+  for (const kind of ['cell', 'channelring', 'practicedrain', 'workspace']) {
     const manifest = parse(await readFile(join(ROOT, 'crds', `${kind}.yaml`), 'utf8')) as Manifest;
     await install(client, manifest);
   }
-  for (const plural of ['cells', 'channelrings', 'workspaces']) {
+  for (const plural of ['cells', 'channelrings', 'practicedrains', 'workspaces']) {
     const path = `/apis/chatcells.dev/v1alpha1/${plural}`;
     await eventually(() =>
       client.list(path).then(

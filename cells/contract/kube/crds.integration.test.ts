@@ -1,7 +1,7 @@
 /** What the API server refuses and fills in, by our schemas and CEL rules. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Cell, ChannelRing, Workspace } from '../../../crds/index.ts';
+import type { Cell, ChannelRing, PracticeDrain, Workspace } from '../../../crds/index.ts';
 import { ChatError } from '../errors.ts';
 import { startTestApiServer, type TestApiServer } from './api-server.test-support.ts';
 import type { KnownKind, Manifest } from './client.ts';
@@ -20,8 +20,11 @@ const manifest = (kind: KnownKind, name: string, spec: object): Manifest => ({
   metadata: { name, namespace: api.namespace },
   spec,
 });
-const create = <T extends Cell | ChannelRing | Workspace>(kind: KnownKind, name: string, spec: object): Promise<T> =>
-  api.client.create<T>(manifest(kind, name, spec), manager);
+const create = <T extends Cell | ChannelRing | PracticeDrain | Workspace>(
+  kind: KnownKind,
+  name: string,
+  spec: object,
+): Promise<T> => api.client.create<T>(manifest(kind, name, spec), manager);
 const patch = (kind: KnownKind, name: string, spec: object) =>
   api.client.mergePatch(
     { apiVersion: 'chatcells.dev/v1alpha1', kind, namespace: api.namespace, name },
@@ -115,6 +118,24 @@ test('a Workspace names its ring, and a shard that is one', async () => {
     create('Workspace', 'limits', { displayName: 'A', ring: 'main', limits: { postsPerSecond: 0 } }),
     /greater than or equal to 1/,
   );
+});
+
+test('a PracticeDrain has a time to run at, and time enough to be held', async () => {
+  const plain = { cells: ['cell-b'], hypothesis: 'nothing is lost' };
+  const practice = await create<PracticeDrain>('PracticeDrain', 'weekly', { ...plain, schedule: '0 10 * * 2' });
+  assert.deepEqual(practice.spec.drain, { targetWeight: 0, stepPercent: 1, stepInterval: '2s', hold: '5m' });
+  assert.deepEqual(practice.spec.abort, { maxErrorRate: '0.01', maxDuration: '30m', capacityFloorPercent: 50 });
+  assert.deepEqual([practice.spec.timeZone, practice.spec.startingDeadlineSeconds], ['UTC', 300]);
+  await create('PracticeDrain', 'by-hand', { ...plain, suspend: true });
+  const bad: [object, RegExp][] = [
+    [plain, /give it a schedule or runAt, or suspend it/],
+    [{ ...plain, schedule: '@daily' }, /should match/],
+    [{ ...plain, schedule: '0 10 * * 2', cells: [] }, /at least 1 items/],
+    [{ ...plain, schedule: '0 10 * * 2', drain: { targetWeight: 100 } }, /less than or equal to 99/],
+    [{ ...plain, schedule: '0 10 * * 2', drain: { hold: '30m' } }, /has to be longer than drain.hold/],
+    [{ cells: ['cell-b'], suspend: true }, /hypothesis: Required/],
+  ];
+  for (const [spec, words] of bad) await refused(create('PracticeDrain', 'bad', spec), words);
 });
 
 test('status is changed by its subresource alone', async () => {
