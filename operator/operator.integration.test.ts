@@ -301,6 +301,7 @@ test('a practice drain runs when it is asked to, gives up when requests fail, an
   await api.client.delete(ref('PracticeDrain', 'weekly'));
   await eventually(async () => assert.equal(await practice(), undefined), 60_000);
   await isBack();
+  controlplane.set('cell-b', { sockets: 100, slots: 8192 });
   const reasons = (await eventsAbout(api.client, before)).map((e) => e.reason);
   for (const reason of ['PracticeStarted', 'PracticeReached', 'PracticeSucceeded', 'PracticeAborted'])
     assert.ok(reasons.includes(reason), reasons.join());
