@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasCode } from '../contract/errors.ts';
 import type { EdgeWorld } from '../traffic/world.ts';
-import { buildEdge } from './edge-snapshot.ts';
+import { buildEdge, type EdgeBuild, type EdgeConfig, SharedBuilder } from './edge-snapshot.ts';
 
 const world = (weights: Record<string, number>, change: Partial<EdgeWorld> = {}): EdgeWorld => ({
   cells: Object.entries(weights).map(([name, weight]) => ({
@@ -16,33 +16,51 @@ const world = (weights: Record<string, number>, change: Partial<EdgeWorld> = {})
   ...change,
 });
 
+const build = (w: EdgeWorld, last: EdgeConfig | undefined): EdgeBuild =>
+  buildEdge('a', w, new SharedBuilder().build(w), last);
+
 test('weights that sum to zero: the last good routes stay, the endpoints move on', () => {
-  const good = buildEdge('a', world({ a: 100, b: 50 }), undefined).config;
+  const good = build(world({ a: 100, b: 50 }), undefined).config;
   assert.ok(good);
-  const zero = buildEdge('a', world({ a: 0, b: 0 }), good);
+  const zero = build(world({ a: 0, b: 0 }), good);
   assert.ok(hasCode(zero.refused, 'weights_sum_to_zero'));
   assert.equal(zero.config?.route, good.route);
-  const gone = buildEdge('a', world({ a: 100, b: 50 }, { endpoints: [] }), good);
+  const gone = build(world({ a: 100, b: 50 }, { endpoints: [] }), good);
   assert.ok(hasCode(gone.refused, 'weights_sum_to_zero'), 'cells without endpoints count as zero');
   assert.notDeepEqual(gone.config?.endpoints, good.endpoints);
 });
 
 test('nothing good yet: nothing is published', () => {
-  const first = buildEdge('a', world({ a: 0, b: 0 }), undefined);
+  const first = build(world({ a: 0, b: 0 }), undefined);
   assert.equal(first.config, undefined);
   assert.ok(hasCode(first.refused, 'weights_sum_to_zero'));
 });
 
 test('kept routes that name a cell which is gone: all of the last good stays', () => {
-  const good = buildEdge('a', world({ a: 100, b: 50 }), undefined).config;
-  const kept = buildEdge('a', world({ a: 0 }), good);
+  const good = build(world({ a: 100, b: 50 }), undefined).config;
+  const kept = build(world({ a: 0 }), good);
   assert.ok(hasCode(kept.refused, 'snapshot_inconsistent'));
   assert.equal(kept.config, good);
 });
 
 test('the next good one is published whole', () => {
-  const good = buildEdge('a', world({ a: 100, b: 50 }), undefined).config;
-  const next = buildEdge('a', world({ a: 99, b: 50 }), good);
+  const good = build(world({ a: 100, b: 50 }), undefined).config;
+  const next = build(world({ a: 99, b: 50 }), good);
   assert.equal(next.refused, undefined);
   assert.notEqual(next.config?.route.version, good?.route.version);
+});
+
+test('what has not changed is not made again, and what has is', () => {
+  const builder = new SharedBuilder();
+  const before = builder.build(world({ a: 100, b: 50 }));
+  const { endpoints } = world({ a: 100, b: 50 });
+  const leaving = endpoints.map((e) => (e.pod === 'b-api' ? { ...e, health: 'DRAINING' as const } : e));
+  const after = builder.build(world({ a: 10, b: 50 }, { endpoints: leaving }));
+  assert.equal(after.clusters, before.clusters);
+  const changed = after.endpoints.filter((e, i) => e !== before.endpoints[i]).map((e) => e.name);
+  assert.deepEqual(changed, ['b-api']);
+  const scratch = new SharedBuilder().build(world({ a: 10, b: 50 }, { endpoints: leaving }));
+  assert.deepEqual(after, scratch);
+  const fewer = builder.build(world({ a: 100 }));
+  assert.deepEqual(fewer, new SharedBuilder().build(world({ a: 100 })));
 });

@@ -1,18 +1,26 @@
-/** What the edges of one cell are to have, but for the listener, which each has on its own address. Pure. */
+/** What the edges of one cell are to have, but for the listener, which each has on its own address. */
 import { hasCode } from '../contract/errors.ts';
 import type { EdgeWorld } from '../traffic/world.ts';
-import { clusters, endpoints } from '../xds/envoy/clusters.ts';
-import { listener } from '../xds/envoy/listener.ts';
+import { assignment, assignments, clusters } from '../xds/envoy/clusters.ts';
 import { routes } from '../xds/envoy/routes.ts';
 import { assertConsistent, type Resource, type Snapshot, snapshot } from '../xds/snapshot.ts';
 import { ENVOY } from '../xds/types.ts';
 
-export interface EdgeConfig {
+/** What the edges of all cells are to have alike. */
+export interface SharedParts {
+  readonly clusters: readonly Resource[];
+  readonly endpoints: readonly Resource[];
+}
+
+export interface EdgeParts extends SharedParts {
   cell: string;
   port: number;
-  clusters: readonly Resource[];
-  endpoints: readonly Resource[];
   route: Resource;
+}
+
+export interface EdgeConfig extends EdgeParts {
+  /** The parts as a snapshot, which only lacks a listener. */
+  snapshot: Snapshot;
 }
 
 export interface EdgeBuild {
@@ -22,34 +30,61 @@ export interface EdgeBuild {
   refused?: unknown;
 }
 
+/** Builds clusters and endpoints, encoding anew only what has changed. Pure but for its memory of the last build. */
+export class SharedBuilder {
+  #clusters: { names: string; made: readonly Resource[] } = { names: '', made: [] };
+  /** By name; `from` is the message as JSON. */
+  #endpoints = new Map<string, { from: string; made: Resource }>();
+
+  build(world: EdgeWorld): SharedParts {
+    const names = world.cells.map((c) => c.name).join(' ');
+    if (names !== this.#clusters.names) this.#clusters = { names, made: clusters(world.cells) };
+    const before = this.#endpoints;
+    this.#endpoints = new Map();
+    for (const [name, message] of assignments(world)) {
+      const from = JSON.stringify(message);
+      const held = before.get(name);
+      this.#endpoints.set(name, held?.from === from ? held : { from, made: assignment(name, message) });
+    }
+    return { clusters: this.#clusters.made, endpoints: [...this.#endpoints.values()].map((e) => e.made) };
+  }
+}
+
+export const edgeConfig = (parts: EdgeParts): EdgeConfig => ({
+  ...parts,
+  snapshot: snapshot({
+    [ENVOY.cluster]: parts.clusters,
+    [ENVOY.endpoints]: parts.endpoints,
+    [ENVOY.route]: [parts.route],
+  }),
+});
+
 /**
  * When no cell takes traffic the last good routes are kept and the endpoints still move on; a configuration that does
- * not hold together is not published at all.
+ * not hold together is not published at all. Pure.
  */
-export function buildEdge(cell: string, world: EdgeWorld, last: EdgeConfig | undefined): EdgeBuild {
+export function buildEdge(
+  cell: string,
+  world: EdgeWorld,
+  shared: SharedParts,
+  last: EdgeConfig | undefined,
+): EdgeBuild {
   const port = world.cells.find((c) => c.name === cell)?.edgePort ?? last?.port ?? 8080;
-  const parts = { cell, port, clusters: clusters(world.cells), endpoints: endpoints(world) };
+  const parts = { cell, port, ...shared };
   try {
-    return check({ ...parts, route: routes(cell, world) }, last);
+    return check(edgeConfig({ ...parts, route: routes(cell, world) }), last);
   } catch (refused: unknown) {
     if (!hasCode(refused, 'weights_sum_to_zero')) throw refused;
-    return last ? { refused, ...check({ ...parts, route: last.route }, last) } : { config: undefined, refused };
+    if (last === undefined) return { config: undefined, refused };
+    return { refused, ...check(edgeConfig({ ...parts, route: last.route }), last) };
   }
 }
 
 function check(config: EdgeConfig, last: EdgeConfig | undefined): EdgeBuild {
   try {
-    assertConsistent(edgeSnapshot(config, '127.0.0.1'));
+    assertConsistent(config.snapshot);
     return { config };
   } catch (refused: unknown) {
     return { config: last, refused };
   }
 }
-
-export const edgeSnapshot = (config: EdgeConfig, ip: string): Snapshot =>
-  snapshot({
-    [ENVOY.cluster]: config.clusters,
-    [ENVOY.endpoints]: config.endpoints,
-    [ENVOY.route]: [config.route],
-    [ENVOY.listener]: [listener(ip, config.port)],
-  });

@@ -8,10 +8,12 @@ import type { Clock, Timer } from '../contract/clock.ts';
 import type { Logger } from '../contract/process/log.ts';
 import type { RingTable } from '../contract/ring-table.ts';
 import { edgeWorld } from '../traffic/world.ts';
+import { listener } from '../xds/envoy/listener.ts';
 import type { NodeInfo, SnapshotSource } from '../xds/server.ts';
-import { type Resource, type ResourceRef, resource, type Snapshot, snapshot } from '../xds/snapshot.ts';
+import { type Resource, type ResourceRef, resource, type Snapshot, snapshot, withResource } from '../xds/snapshot.ts';
+import { ENVOY } from '../xds/types.ts';
 import { DataplaneSnapshots } from './dataplane-snapshot.ts';
-import { buildEdge, type EdgeConfig, edgeSnapshot } from './edge-snapshot.ts';
+import { buildEdge, type EdgeConfig, edgeConfig, SharedBuilder } from './edge-snapshot.ts';
 import type { Observed } from './kube-watch.ts';
 
 export interface PublisherOptions {
@@ -43,10 +45,11 @@ export class Publisher implements SnapshotSource {
   readonly #options: PublisherOptions;
   readonly #file: StateFile<Saved> | undefined;
   readonly #dataplaneBuilder = new DataplaneSnapshots();
+  readonly #sharedBuilder = new SharedBuilder();
   /** By cell. */
   readonly #edges = new Map<string, EdgeConfig>();
-  /** Snapshots by edge address, made from the config held beside them. */
-  readonly #byEdge = new Map<string, { config: EdgeConfig; snapshot: Snapshot }>();
+  /** Snapshots by edge address, made from the config and the listener held beside them. */
+  readonly #byEdge = new Map<string, { config: EdgeConfig; listener: Resource; snapshot: Snapshot }>();
   readonly #lastRefusal = new Map<string, string>();
   #dataplane: Snapshot | undefined;
   #live = false;
@@ -68,13 +71,16 @@ export class Publisher implements SnapshotSource {
     const saved = await this.#file?.load();
     if (saved?.format !== 1 || this.#live) return;
     for (const { cell, port, clusters, endpoints, route } of saved.edges)
-      this.#edges.set(cell, {
+      this.#edges.set(
         cell,
-        port,
-        clusters: clusters.map(restore),
-        endpoints: endpoints.map(restore),
-        route: restore(route),
-      });
+        edgeConfig({
+          cell,
+          port,
+          clusters: clusters.map(restore),
+          endpoints: endpoints.map(restore),
+          route: restore(route),
+        }),
+      );
     this.#dataplane = snapshot(Object.fromEntries(saved.dataplane.map(([type, list]) => [type, list.map(restore)])));
     this.#options.log.info({ version: this.#dataplane.version }, 'serving the last good snapshot from disk');
   }
@@ -101,8 +107,9 @@ export class Publisher implements SnapshotSource {
     const key = `${node.cell}/${node.podIp}`;
     const held = this.#byEdge.get(key);
     if (held?.config === config) return held.snapshot;
-    const made = edgeSnapshot(config, node.podIp);
-    this.#byEdge.set(key, { config, snapshot: made });
+    const own = held?.config.port === config.port ? held.listener : listener(node.podIp, config.port);
+    const made = withResource(config.snapshot, ENVOY.listener, own);
+    this.#byEdge.set(key, { config, listener: own, snapshot: made });
     return made;
   }
 
@@ -128,9 +135,10 @@ export class Publisher implements SnapshotSource {
   #rebuildEdges(): void {
     const { observed, onRefused, log } = this.#options;
     const world = edgeWorld(observed.cells.values(), observed.pods.values());
+    const shared = this.#sharedBuilder.build(world);
     const known = new Set(world.cells.map((c) => c.name));
     for (const cell of known) {
-      const { config, refused } = buildEdge(cell, world, this.#edges.get(cell));
+      const { config, refused } = buildEdge(cell, world, shared, this.#edges.get(cell));
       if (config) this.#edges.set(cell, config);
       const words = refused instanceof Error ? refused.message : '';
       if (words && words !== this.#lastRefusal.get(cell)) {

@@ -18,16 +18,13 @@ export interface Resource {
 export type Resources = ReadonlyMap<string, Resource>;
 
 export interface Snapshot {
-  /** Hash over names and versions: equal on every replica for equal content. */
+  /** Of names and versions: equal on every replica for equal content. */
   version: string;
   types: ReadonlyMap<string, Resources>;
 }
 
-const hash = (...parts: (string | Uint8Array)[]): string => {
-  const h = createHash('sha256');
-  for (const part of parts) h.update(part).update('\0');
-  return h.digest('base64url').slice(0, 16);
-};
+const hash = (content: string | Uint8Array): string =>
+  createHash('sha256').update(content).digest('base64url').slice(0, 16);
 
 export const resource = (name: string, bytes: Uint8Array, needs: readonly ResourceRef[] = []): Resource => ({
   name,
@@ -44,14 +41,20 @@ export function snapshot(types: Readonly<Record<string, readonly Resource[]>>): 
     maps.set(type, new Map(sorted.map((r) => [r.name, r])));
     parts.push(type, ...sorted.flatMap((r) => [r.name, r.version]));
   }
-  return { version: hash(...parts), types: maps };
+  return { version: hash(parts.join('\0')), types: maps };
 }
 
 /** One version for several resources of a type: equal for equal names and versions. Empty when there is none. */
-export const versionOf = (held: ReadonlyMap<string, { version: string }>): string =>
-  held.size === 0
-    ? ''
-    : hash(...[...held].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([name, r]) => [name, r.version]));
+export const versionOf = (held: ReadonlyMap<string, { version: string }>): string => {
+  const sorted = [...held].sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.length === 0 ? '' : hash(sorted.flatMap(([name, r]) => [name, r.version]).join('\0'));
+};
+
+/** The snapshot with one resource of a type of its own more. */
+export const withResource = (s: Snapshot, type: string, r: Resource): Snapshot => ({
+  version: `${s.version}.${r.version}`,
+  types: new Map([...s.types, [type, new Map([[r.name, r]])]]),
+});
 
 export const EMPTY_SNAPSHOT = snapshot({});
 

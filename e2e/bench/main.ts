@@ -18,6 +18,10 @@ const BENCHES: Readonly<Record<string, { about: string; load: () => Promise<Benc
     about: 'owner lookup beside npm hashring, and the plan for 100 servers',
     load: async () => (await import('./ring/bench.ts')).ring,
   },
+  xds: {
+    about: 'a change until 100 nodes have acknowledged it, beside go-control-plane',
+    load: async () => (await import('./xds/bench.ts')).xds,
+  },
 };
 
 const USAGE = `usage: npm run bench -- NAME [--rounds N] [--smoke] [-o table|json] [--out DIR]

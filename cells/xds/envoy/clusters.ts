@@ -93,24 +93,31 @@ const aggregate = (name: string, order: readonly string[]): Message => ({
   },
 });
 
-export function endpoints({ cells, endpoints: all }: EdgeWorld): Resource[] {
-  return ROLES.flatMap((role) =>
-    cells.map((cell) => {
-      const name = cellCluster(cell.name, role);
-      const mine = all.filter((e) => e.cell === cell.name && e.role === role);
-      const message = {
+export const endpoints = (world: EdgeWorld): Resource[] =>
+  [...assignments(world)].map(([name, message]) => assignment(name, message));
+
+/** The ClusterLoadAssignment of each cluster, by its name, not yet encoded. */
+export function assignments({ cells, endpoints: all }: EdgeWorld): Map<string, Message> {
+  const hosts = Map.groupBy(all, (e) => cellCluster(e.cell, e.role));
+  const named = ROLES.flatMap((role) => cells.map((cell) => ({ name: cellCluster(cell.name, role), cell })));
+  return new Map(
+    named.map(({ name, cell }) => [
+      name,
+      {
         cluster_name: name,
         endpoints: [
           {
             locality: { region: cell.region, zone: cell.zone },
-            lb_endpoints: mine.map((e) => ({
+            lb_endpoints: (hosts.get(name) ?? []).map((e) => ({
               health_status: e.health,
               endpoint: { address: { socket_address: { address: e.ip, port_value: CLIENT_PORT } } },
             })),
           },
         ],
-      };
-      return resource(name, encodeMessage('envoy.config.endpoint.v3.ClusterLoadAssignment', message));
-    }),
+      },
+    ]),
   );
 }
+
+export const assignment = (name: string, message: Message): Resource =>
+  resource(name, encodeMessage('envoy.config.endpoint.v3.ClusterLoadAssignment', message));
