@@ -2,7 +2,7 @@
 import { hasCode } from '../contract/errors.ts';
 import type { EdgeWorld } from '../traffic/world.ts';
 import { assignment, assignments, clusters } from '../xds/envoy/clusters.ts';
-import { routes } from '../xds/envoy/routes.ts';
+import { type RoleTraffic, roleTraffic, routes } from '../xds/envoy/routes.ts';
 import { assertConsistent, type Resource, type Snapshot, snapshot } from '../xds/snapshot.ts';
 import { ENVOY } from '../xds/types.ts';
 
@@ -10,12 +10,16 @@ import { ENVOY } from '../xds/types.ts';
 export interface SharedParts {
   readonly clusters: readonly Resource[];
   readonly endpoints: readonly Resource[];
+  /** What routes are made from; the very same object as long as nothing of it changes. */
+  readonly traffic: RoleTraffic;
 }
 
-export interface EdgeParts extends SharedParts {
+export interface EdgeParts extends Omit<SharedParts, 'traffic'> {
   cell: string;
   port: number;
   route: Resource;
+  /** What the route was made from; undefined when it came from disk. */
+  routedBy: RoleTraffic | undefined;
 }
 
 export interface EdgeConfig extends EdgeParts {
@@ -35,6 +39,7 @@ export class SharedBuilder {
   #clusters: { names: string; made: readonly Resource[] } = { names: '', made: [] };
   /** By name; `from` is the message as JSON. */
   #endpoints = new Map<string, { from: string; made: Resource }>();
+  #traffic: { from: string; made: RoleTraffic } | undefined;
 
   build(world: EdgeWorld): SharedParts {
     const names = world.cells.map((c) => c.name).join(' ');
@@ -46,17 +51,23 @@ export class SharedBuilder {
       const held = before.get(name);
       this.#endpoints.set(name, held?.from === from ? held : { from, made: assignment(name, message) });
     }
-    return { clusters: this.#clusters.made, endpoints: [...this.#endpoints.values()].map((e) => e.made) };
+    const traffic = roleTraffic(world);
+    const from = JSON.stringify(traffic);
+    if (this.#traffic?.from !== from) this.#traffic = { from, made: traffic };
+    return {
+      clusters: this.#clusters.made,
+      endpoints: [...this.#endpoints.values()].map((e) => e.made),
+      traffic: this.#traffic.made,
+    };
   }
 }
 
-export const edgeConfig = (parts: EdgeParts): EdgeConfig => ({
+export const edgeConfig = (parts: EdgeParts, last?: EdgeConfig): EdgeConfig => ({
   ...parts,
-  snapshot: snapshot({
-    [ENVOY.cluster]: parts.clusters,
-    [ENVOY.endpoints]: parts.endpoints,
-    [ENVOY.route]: [parts.route],
-  }),
+  snapshot: snapshot(
+    { [ENVOY.cluster]: parts.clusters, [ENVOY.endpoints]: parts.endpoints, [ENVOY.route]: [parts.route] },
+    last?.snapshot,
+  ),
 });
 
 /**
@@ -70,13 +81,16 @@ export function buildEdge(
   last: EdgeConfig | undefined,
 ): EdgeBuild {
   const port = world.cells.find((c) => c.name === cell)?.edgePort ?? last?.port ?? 8080;
-  const parts = { cell, port, ...shared };
+  const { traffic, ...both } = shared;
+  const parts = { cell, port, ...both };
   try {
-    return check(edgeConfig({ ...parts, route: routes(cell, world) }), last);
+    const route = last?.routedBy === traffic ? last.route : routes(cell, traffic);
+    return check(edgeConfig({ ...parts, route, routedBy: traffic }, last), last);
   } catch (refused: unknown) {
     if (!hasCode(refused, 'weights_sum_to_zero')) throw refused;
     if (last === undefined) return { config: undefined, refused };
-    return { refused, ...check(edgeConfig({ ...parts, route: last.route }), last) };
+    const { route, routedBy } = last;
+    return { refused, ...check(edgeConfig({ ...parts, route, routedBy }, last), last) };
   }
 }
 

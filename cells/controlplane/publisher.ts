@@ -79,6 +79,7 @@ export class Publisher implements SnapshotSource {
           clusters: clusters.map(restore),
           endpoints: endpoints.map(restore),
           route: restore(route),
+          routedBy: undefined,
         }),
       );
     this.#dataplane = snapshot(Object.fromEntries(saved.dataplane.map(([type, list]) => [type, list.map(restore)])));

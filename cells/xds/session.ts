@@ -9,7 +9,7 @@
  * - a NACKed version is not sent again: the next one is.
  */
 import type { DeltaRequest, DeltaResponse } from '../contract/ads/messages.ts';
-import type { Resource, ResourceRef, Snapshot } from './snapshot.ts';
+import type { Resource, ResourceRef, Resources, Snapshot } from './snapshot.ts';
 import { ENVOY, MAKE_ORDER } from './types.ts';
 
 /** A resource as a node was sent it; without bytes when it has it from an earlier stream. */
@@ -27,6 +27,13 @@ interface InFlight {
 /** `NOT SENT`: the node asks for the type, and nothing has been sent to it yet. */
 export type SyncState = 'SYNCED' | 'STALE' | 'NACKED' | 'NOT SENT';
 
+/** What a node lacks of a type's resources, and what it was sent that they no longer hold. */
+interface Diff {
+  of: Resources | undefined;
+  changed: readonly Resource[];
+  gone: readonly string[];
+}
+
 export interface TypeView {
   wildcard: boolean;
   names: Set<string>;
@@ -38,6 +45,8 @@ export interface TypeView {
   owed: Set<string>;
   /** The first wildcard request gets an answer even when it is empty. */
   owesFirst: boolean;
+  /** What was found last; undefined once what it was found from has changed. */
+  diff: Diff | undefined;
   inFlight: InFlight | undefined;
   acks: number;
   nacks: number;
@@ -71,7 +80,7 @@ export class Session {
     if (view === undefined) return 'NOT SENT';
     if (view.lastError !== undefined) return 'NACKED';
     if (!view.inFlight && view.acks === 0) return 'NOT SENT';
-    return view.inFlight || this.#changes(type, view).length > 0 ? 'STALE' : 'SYNCED';
+    return view.inFlight || this.#diff(type, view).changed.length > 0 ? 'STALE' : 'SYNCED';
   }
 
   setSnapshot(next: Snapshot): DeltaResponse[] {
@@ -89,6 +98,7 @@ export class Session {
   }
 
   #open(request: DeltaRequest, view: TypeView): void {
+    view.diff = undefined;
     this.types.set(request.type_url, view);
     for (const [name, version] of Object.entries(request.initial_resource_versions ?? {})) {
       view.sent.set(name, { version });
@@ -98,6 +108,8 @@ export class Session {
 
   #subscribe(view: TypeView, request: DeltaRequest, first: boolean): void {
     const subscribe = request.resource_names_subscribe ?? [];
+    const unsubscribe = request.resource_names_unsubscribe ?? [];
+    if (first || subscribe.length > 0 || unsubscribe.length > 0) view.diff = undefined;
     if (first && subscribe.length === 0) view.wildcard = true;
     for (const name of subscribe) {
       if (name === '*') view.wildcard = true;
@@ -107,7 +119,7 @@ export class Session {
       }
     }
     if (first && view.wildcard) view.owesFirst = true;
-    for (const name of request.resource_names_unsubscribe ?? []) {
+    for (const name of unsubscribe) {
       if (name === '*') view.wildcard = false;
       view.names.delete(name);
       view.owed.delete(name);
@@ -153,17 +165,17 @@ export class Session {
 
   /** Changed resources that the node may have now, and the answers that it is owed. */
   #respond(type: string, view: TypeView, out: DeltaResponse[]): void {
-    const resources = this.#changes(type, view).filter((r) => this.#mayGo(type, r));
+    const settled = new Map<Resource, boolean>();
+    const resources = this.#diff(type, view).changed.filter((r) => this.#mayGo(type, r, settled));
     const held = this.#snapshot?.types.get(type);
-    const missing = [...view.owed].filter((name) => !held?.has(name));
-    if (resources.length === 0 && missing.length === 0 && !view.owesFirst) return;
-    out.push(this.#send(type, view, resources, missing));
+    const absent = missing(view.owed, held);
+    if (resources.length === 0 && absent.length === 0 && !view.owesFirst) return;
+    out.push(this.#send(type, view, resources, absent));
     view.owesFirst = false;
   }
 
   #remove(type: string, view: TypeView, out: DeltaResponse[]): void {
-    const held = this.#snapshot?.types.get(type);
-    const gone = [...view.sent.keys()].filter((name) => !held?.has(name));
+    const { gone } = this.#diff(type, view);
     if (gone.length > 0) out.push(this.#send(type, view, [], gone));
   }
 
@@ -181,6 +193,7 @@ export class Session {
       view.owed.delete(name);
     }
     view.inFlight = { nonce, sent };
+    view.diff = undefined;
     return {
       system_version_info: this.version,
       type_url: type,
@@ -194,28 +207,36 @@ export class Session {
     };
   }
 
-  #changes(type: string, view: TypeView): Resource[] {
+  /** A type that a new snapshot did not touch has the same resources in the same map: nothing is compared then. */
+  #diff(type: string, view: TypeView): Diff {
     const held = this.#snapshot?.types.get(type);
-    if (held === undefined) return [];
-    const wanted = view.wildcard ? [...held.values()] : [...view.names].flatMap((name) => held.get(name) ?? []);
-    return wanted.filter((r) => view.owed.has(r.name) || view.sent.get(r.name)?.version !== r.version);
+    if (view.diff === undefined || view.diff.of !== held)
+      view.diff = { of: held, changed: held ? changes(view, held) : [], gone: missing(view.sent.keys(), held) };
+    return view.diff;
   }
 
   /**
    * Whether the node has accepted all that the resource needs. What comes in the same response, or is subscribed to
    * only because of this resource (a cluster's endpoints, a listener's routes), cannot be waited for.
    */
-  #mayGo(type: string, r: Resource): boolean {
+  #mayGo(type: string, r: Resource, settled: Map<Resource, boolean>): boolean {
     const at = MAKE_ORDER.indexOf(type);
-    return r.needs.every((need) => MAKE_ORDER.indexOf(need.type) >= at || this.#settled(need));
+    return r.needs.every((need) => MAKE_ORDER.indexOf(need.type) >= at || this.#settled(need, settled));
   }
 
-  #settled(ref: ResourceRef): boolean {
+  /** `known`: what was found already, since many resources need the same ones. */
+  #settled(ref: ResourceRef, known: Map<Resource, boolean>): boolean {
     const view = this.types.get(ref.type);
     if (view === undefined) return true; // the node does not take this type from us
     if (!view.acked.has(ref.name)) return false;
-    const needs = this.#snapshot?.types.get(ref.type)?.get(ref.name)?.needs ?? [];
-    return needs.every((need) => this.#settled(need));
+    const needed = this.#snapshot?.types.get(ref.type)?.get(ref.name);
+    if (needed === undefined) return true;
+    let settled = known.get(needed);
+    if (settled === undefined) {
+      settled = needed.needs.every((need) => this.#settled(need, known));
+      known.set(needed, settled);
+    }
+    return settled;
   }
 
   /** Removals wait until everything that might still use the old is replaced. */
@@ -225,11 +246,19 @@ export class Session {
     for (const other of MAKE_ORDER) {
       const view = this.types.get(other);
       if (!view || other === type) continue;
-      if (view.inFlight || view.lastError !== undefined || this.#changes(other, view).length > 0) return false;
+      if (view.inFlight || view.lastError !== undefined || this.#diff(other, view).changed.length > 0) return false;
     }
     return true;
   }
 }
+
+function changes(view: TypeView, held: Resources): Resource[] {
+  const wanted = view.wildcard ? [...held.values()] : [...view.names].flatMap((name) => held.get(name) ?? []);
+  return wanted.filter((r) => view.owed.has(r.name) || view.sent.get(r.name)?.version !== r.version);
+}
+
+const missing = (names: Iterable<string>, held: Resources | undefined): string[] =>
+  [...names].filter((name) => !held?.has(name));
 
 const newView = (): TypeView => ({
   wildcard: false,
@@ -238,6 +267,7 @@ const newView = (): TypeView => ({
   acked: new Map(),
   owed: new Set(),
   owesFirst: false,
+  diff: undefined,
   inFlight: undefined,
   acks: 0,
   nacks: 0,

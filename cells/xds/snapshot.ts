@@ -33,12 +33,15 @@ export const resource = (name: string, bytes: Uint8Array, needs: readonly Resour
   needs,
 });
 
-export function snapshot(types: Readonly<Record<string, readonly Resource[]>>): Snapshot {
+/** A type that is as in `last` keeps its very map, by which sessions see at once that nothing of it has changed. */
+export function snapshot(types: Readonly<Record<string, readonly Resource[]>>, last?: Snapshot): Snapshot {
   const maps = new Map<string, Resources>();
   const parts: string[] = [];
   for (const type of Object.keys(types).sort()) {
     const sorted = [...types[type]!].sort((a, b) => (a.name < b.name ? -1 : 1));
-    maps.set(type, new Map(sorted.map((r) => [r.name, r])));
+    const before = last?.types.get(type);
+    const same = before?.size === sorted.length && sorted.every((r) => before.get(r.name)?.version === r.version);
+    maps.set(type, same ? before : new Map(sorted.map((r) => [r.name, r])));
     parts.push(type, ...sorted.flatMap((r) => [r.name, r.version]));
   }
   return { version: hash(parts.join('\0')), types: maps };

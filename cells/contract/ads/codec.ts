@@ -8,6 +8,8 @@ export interface Codec<T> {
   readonly typeUrl: string;
   /** Throws a TypeError on a field that the message does not have: a misspelt one would vanish silently. */
   encode(message: T): Buffer;
+  /** Without looking for unknown fields or converting any: for messages of strings and bytes whose type says all. */
+  encodeTyped(message: T): Buffer;
   /** Absent scalars have their default, absent lists are empty, absent messages are missing. Throws on malformed bytes. */
   decode(bytes: Uint8Array): T;
   /** For people: what is set alone, an Any of a known type opened under `@type`, other bytes as base64. */
@@ -48,6 +50,7 @@ function makeCodec(type: protobuf.Type, name: string): Codec<unknown> {
       assertKnownFields(type, message, name);
       return Buffer.from(type.encode(type.fromObject(message as { [k: string]: unknown })).finish());
     },
+    encodeTyped: (message) => type.encode(message as { [k: string]: unknown }).finish() as Buffer,
     decode: (bytes) => withoutNulls(type.toObject(type.decode(bytes), TO_OBJECT)),
     toJson: (bytes) => type.toObject(type.decode(bytes), TO_JSON),
   };

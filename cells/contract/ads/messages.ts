@@ -53,7 +53,7 @@ export function streamMethod<Request, Response>(
     responseStream: true,
     requestSerialize: request.encode,
     requestDeserialize: request.decode,
-    responseSerialize: response.encode,
+    responseSerialize: response.encodeTyped,
     responseDeserialize: response.decode,
   };
 }

@@ -11,7 +11,7 @@ import { clusters, endpoints } from './clusters.ts';
 import { type EchoServer, type Envoy, get, startEcho, startEnvoy, until } from './envoy.test-support.ts';
 import { listener } from './listener.ts';
 import { encodeMessage } from './messages.ts';
-import { routes } from './routes.ts';
+import { roleTraffic, routes } from './routes.ts';
 
 const EDGE = { ip: '127.77.0.1', port: 18_080 };
 const log = pino({ level: process.env.LOG ?? 'silent' });
@@ -35,7 +35,7 @@ const world = (weightA: number, health: 'HEALTHY' | 'DRAINING' = 'HEALTHY'): Edg
   endpoints: [...endpoint('cell-a', '127.77.1.1', health), ...endpoint('cell-b', '127.77.2.1')],
 });
 /** Routes are built from `weights`, the rest from `w`, so that a test can have both of its own. */
-const build = (w: EdgeWorld, route: Resource = routes('cell-a', w)): Snapshot =>
+const build = (w: EdgeWorld, route: Resource = routes('cell-a', roleTraffic(w))): Snapshot =>
   snapshot({
     [ENVOY.cluster]: clusters(w.cells),
     [ENVOY.endpoints]: endpoints(w),
@@ -130,7 +130,7 @@ test('an open WebSocket survives weight 0, draining endpoints and the removal of
 });
 
 test('50/50 with the endpoints of one cell draining: no 503', async () => {
-  const half = routes('cell-a', world(50));
+  const half = routes('cell-a', roleTraffic(world(50)));
   await publish(build(world(50), half));
   const both = await statuses(200);
   assert.equal((both.get('cell-a') ?? 0) + (both.get('cell-b') ?? 0), 200);
@@ -156,7 +156,7 @@ test('weights change while requests run: none fails', async () => {
 
 test('nobody to answer: 503 in the form of the Web API, and back at once when somebody is there', async () => {
   const nobody = { ...world(100), endpoints: [] };
-  await publish(build(nobody, routes('cell-a', world(100))));
+  await publish(build(nobody, routes('cell-a', roleTraffic(world(100)))));
   const answer = await get(EDGE.ip, EDGE.port, '/api/x', 'POST');
   assert.equal(answer.status, 503);
   assert.deepEqual(JSON.parse(answer.body), { ok: false, error: 'service_unavailable' });

@@ -8,7 +8,7 @@ import { ENVOY } from '../types.ts';
 import { clusters, endpoints } from './clusters.ts';
 import { listener } from './listener.ts';
 import { decodeMessage, encodeMessage } from './messages.ts';
-import { routes } from './routes.ts';
+import { roleTraffic, routes } from './routes.ts';
 
 const pods = (...names: string[]): PodLike[] =>
   names.flatMap((name, i) => [pod(name, 'gateway', 2 * i + 2), pod(name, 'api', 2 * i + 3)]);
@@ -17,7 +17,7 @@ const build = (cells: Cell[], podList: PodLike[], own = 'cell-a') => {
   return snapshot({
     [ENVOY.cluster]: clusters(world.cells),
     [ENVOY.endpoints]: endpoints(world),
-    [ENVOY.route]: [routes(own, world)],
+    [ENVOY.route]: [routes(own, roleTraffic(world))],
     [ENVOY.listener]: [listener('127.1.0.1', 8080)],
   });
 };

@@ -11,7 +11,7 @@ import { clusters, endpoints } from './clusters.ts';
 import { type EchoServer, type Envoy, get, startEcho, startEnvoy, until } from './envoy.test-support.ts';
 import { listener } from './listener.ts';
 import { decodeMessage, encodeMessage, seconds } from './messages.ts';
-import { routes } from './routes.ts';
+import { roleTraffic, routes } from './routes.ts';
 
 const EDGE = { ip: '127.77.0.3', port: 18_080 };
 const IPS = { 'cell-a': '127.77.1.3', 'cell-b': '127.77.2.3' } as const;
@@ -60,7 +60,7 @@ const build = (w: EdgeWorld): Snapshot =>
   snapshot({
     [ENVOY.cluster]: clusters(w.cells),
     [ENVOY.endpoints]: endpoints(w),
-    [ENVOY.route]: [impatient(routes('cell-a', w))],
+    [ENVOY.route]: [impatient(routes('cell-a', roleTraffic(w)))],
     [ENVOY.listener]: [listener(EDGE.ip, EDGE.port)],
   });
 async function publish(next: Snapshot): Promise<void> {

@@ -4,7 +4,7 @@ import { type CellTraffic, splitWeights } from '../../traffic/weights.ts';
 import type { EdgeWorld, EndpointRole } from '../../traffic/world.ts';
 import { type Resource, resource } from '../snapshot.ts';
 import { ENVOY } from '../types.ts';
-import { targetCluster } from './clusters.ts';
+import { cellCluster, targetCluster } from './clusters.ts';
 import { encodeMessage, type Message, seconds, uint } from './messages.ts';
 
 export const ROUTES = 'edge';
@@ -18,10 +18,10 @@ const RETRY: Message = {
 };
 
 /** Routes of the edges of cell `own`. Throws `weights_sum_to_zero`. */
-export function routes(own: string, world: EdgeWorld): Resource {
+export function routes(own: string, traffic: RoleTraffic): Resource {
   const used = new Set<string>();
   const weighted = (role: EndpointRole): Message => {
-    const shares = splitWeights(own, cellTraffic(world, role));
+    const shares = splitWeights(own, traffic[role]);
     const targets = [...shares].map(([cell, share]) => ({ name: targetCluster(cell, role), weight: uint(share) }));
     for (const { name } of targets) used.add(name);
     return { weighted_clusters: { clusters: targets } };
@@ -65,11 +65,12 @@ export function routes(own: string, world: EdgeWorld): Resource {
   );
 }
 
-export function cellTraffic({ cells, endpoints }: EdgeWorld, role: EndpointRole): CellTraffic[] {
-  return cells.map(({ name, weight, capacity }) => ({
-    name,
-    weight,
-    capacity,
-    ready: endpoints.some((e) => e.cell === name && e.role === role && e.health === 'HEALTHY'),
-  }));
+export type RoleTraffic = Readonly<Record<EndpointRole, readonly CellTraffic[]>>;
+
+export function roleTraffic({ cells, endpoints }: EdgeWorld): RoleTraffic {
+  const ready = new Set<string>();
+  for (const { cell, role, health } of endpoints) if (health === 'HEALTHY') ready.add(cellCluster(cell, role));
+  const of = (role: EndpointRole): CellTraffic[] =>
+    cells.map(({ name, weight, capacity }) => ({ name, weight, capacity, ready: ready.has(cellCluster(name, role)) }));
+  return { api: of('api'), gateway: of('gateway') };
 }

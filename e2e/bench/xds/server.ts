@@ -52,13 +52,13 @@ function setPod(cell: number, role: string, i: number, leaving: boolean): void {
       labels: { [LABELS.component]: role, [LABELS.cell]: `cell-${cell}` },
       ...(leaving ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
     },
-    spec: {},
+    spec: { containers: [] },
     status: {
       phase: 'Running',
       podIP: `10.${10 * cell + ROLES.indexOf(role)}.${Math.trunc(i / 250)}.${1 + (i % 250)}`,
       conditions: [{ type: 'Ready', status: 'True' }],
     },
-  } as Pod);
+  } as unknown as Pod);
 }
 
 /** Turns the n-th endpoint to draining or back, or all cells to another weight, so that every edge's routes change. Returns the type that changes. */
@@ -75,7 +75,13 @@ function change(what: string, n: number): string {
   return ENVOY.endpoints;
 }
 
-const atOnce: Clock = { ...systemClock, after: (_, fn) => systemClock.after(0, fn) };
+const atOnce: Clock = {
+  ...systemClock,
+  after: (_, fn) => {
+    const immediate = setImmediate(fn);
+    return { cancel: () => clearImmediate(immediate) };
+  },
+};
 const publisher = new Publisher({
   observed: { cells, pods, rings: new Map(), workspaces: new Map() } satisfies Observed,
   tables: () => undefined,
@@ -106,6 +112,7 @@ const server = new AdsServer({
 await server.start();
 publisher.goLive();
 
+process.once('SIGTERM', () => process.exit(0));
 const control = createServer((socket) => {
   createInterface({ input: socket }).on('line', (line) => {
     const [what, n] = line.split(' ');
