@@ -22,6 +22,10 @@ const BENCHES: Readonly<Record<string, { about: string; load: () => Promise<Benc
     about: 'a change until 100 nodes have acknowledged it, beside go-control-plane',
     load: async () => (await import('./xds/bench.ts')).xds,
   },
+  reconcile: {
+    about: '200 Cells and 2,000 Workspaces, beside controller-runtime',
+    load: async () => (await import('./reconcile/bench.ts')).reconcile,
+  },
 };
 
 const USAGE = `usage: npm run bench -- NAME [--rounds N] [--smoke] [-o table|json] [--out DIR]

@@ -17,7 +17,11 @@ export interface TokenKey {
   jwk: PrivateJwk;
 }
 
-export const tokenSecretName = (workspace: string): string => `${workspace}-token-key`;
+const SUFFIX = '-token-key';
+export const tokenSecretName = (workspace: string): string => workspace + SUFFIX;
+/** Empty when a Secret of that name is no Workspace's. */
+export const workspacesOfTokenSecret = (secret: string): string[] =>
+  secret.endsWith(SUFFIX) ? [secret.slice(0, -SUFFIX.length)] : [];
 
 /** `data` of the Secret. */
 export function encodeTokenKey({ workspaceId, kid, jwk }: TokenKey): Record<string, string> {

@@ -21,6 +21,7 @@ export function cellController(deps: CellApplier & { figures: LiveFigures; confi
   const { world } = deps;
   return {
     name: 'cell',
+    workers: 4,
     reconcile: (key) => reconcile(deps, key),
     triggers: [
       { resource: 'Cell', keysOf: (key) => [key] },

@@ -15,6 +15,7 @@ import {
   type PrivateJwk,
   type TokenKey,
   tokenSecretName,
+  workspacesOfTokenSecret,
 } from '../../../cells/contract/kube/token-secret.ts';
 import { mintPlaced } from '../../../cells/placement/place.ts';
 import { LABELS, type Workspace } from '../../../crds/index.ts';
@@ -42,11 +43,12 @@ export function workspaceController(deps: WorkspaceDeps): ControllerSpec {
   const { world } = deps;
   return {
     name: 'workspace',
+    workers: 4,
     reconcile: (key) => reconcile(deps, key),
     triggers: [
       { resource: 'Workspace', keysOf: (key) => [key] },
       { resource: 'ChannelRing', keysOf: (key) => workspacesOfRing(world, key) },
-      { resource: 'Secret', keysOf: (key) => [...world.workspaces.keys()].filter((w) => tokenSecretName(w) === key) },
+      { resource: 'Secret', keysOf: workspacesOfTokenSecret },
     ],
   };
 }
