@@ -167,7 +167,7 @@ export const ROWS: readonly (readonly [title: string, panels: readonly PanelSpec
       },
       {
         title: 'Pause of a handoff',
-        about: 'From the freeze of a slot to the commit that names its new owner.',
+        about: 'From the freeze of a slot at its old owner until the new one serves it.',
         unit: 's',
         queries: [
           [p(0.5, 'ring_handoff_pause_seconds'), 'p50'],

@@ -91,13 +91,13 @@ export class Handoff {
     const heads = this.#o.heads(batch);
     const committed = await this.#commit(to.incarnation, batch);
     if (committed === undefined) return false;
-    metrics.handoffPauseSeconds.observe((clock.monotonicMs() - frozenAt) / 1_000);
     metrics.handoffs.inc(committed.slots.length);
     const args = {
       ring,
       slots: committed.slots,
       tableEpoch: committed.epoch,
       heads: heads.map(([topic, head]): [TopicId, number, string] => [topic, head.seq, head.ts.toString()]),
+      frozenMs: clock.monotonicMs() - frozenAt,
     };
     // Only a shortcut: the target finds the table by itself at its next poll.
     await peers.request(to.address, { op: 'handoff', ring, args, actor: SYSTEM }).catch((err: unknown) => {

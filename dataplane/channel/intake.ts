@@ -32,7 +32,7 @@ export interface IntakeOptions {
   store: Store;
   clock: Clock;
   log: Logger;
-  metrics: Pick<ChannelMetrics, 'linksCut'>;
+  metrics: Pick<ChannelMetrics, 'linksCut' | 'handedIn'>;
   loads: LoadCounters | undefined;
   /** Bytes queued to one link at which it is cut. */
   maxLinkQueueBytes: number;
@@ -230,10 +230,14 @@ export class Intake {
       );
       return { ready: named && !this.#o.member.leaving && this.#o.member.ready };
     }
-    for (const [topic, seq, ts] of (request.args as Operations['handoff']['args']).heads)
-      this.#o.tell(topic, tableEpoch, { seq, ts: BigInt(ts) });
+    const arrivedMs = this.#o.clock.monotonicMs();
+    const { heads, frozenMs } = request.args as Operations['handoff']['args'];
+    for (const [topic, seq, ts] of heads) this.#o.tell(topic, tableEpoch, { seq, ts: BigInt(ts) });
     await this.#o.member.takeNow(tableEpoch);
-    return { claimed: slots.filter((slot) => this.#o.slots.serves(slot)).length };
+    const claimed = slots.filter((slot) => this.#o.slots.serves(slot)).length;
+    if (frozenMs !== undefined)
+      this.#o.metrics.handedIn(claimed, frozenMs + this.#o.clock.monotonicMs() - arrivedMs);
+    return { claimed };
   }
 
   /** Tells every peer that these slots are served here from now on. */

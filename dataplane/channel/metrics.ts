@@ -63,8 +63,8 @@ export class ChannelMetrics {
     this.handoffs = counter('ring_handoffs_total', 'Slots handed to another server by plan.');
     this.handoffPauseSeconds = new Histogram({
       name: 'ring_handoff_pause_seconds',
-      help: 'Seconds from the freeze of a slot to the commit that names its new owner.',
-      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      help: 'Of each slot that came by a planned handoff: seconds from its freeze at the old owner until it was served here.',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2.5, 5],
       registers,
     });
     this.slotsFenced = counter('ring_slots_fenced_total', 'Slots lost because a fence named a newer owner.');
@@ -77,6 +77,11 @@ export class ChannelMetrics {
       buckets: [0, 1, 2, 4, 8, 16, 32, 64, 128],
       registers,
     });
+  }
+
+  /** Told by the new owner, who outlives a server that leaves: the pauses of a rollout are not lost with the old ones. */
+  handedIn(slots: number, pauseMs: number): void {
+    for (let i = 0; i < slots; i++) this.handoffPauseSeconds.observe(pauseMs / 1_000);
   }
 
   fanOut(sent: number, users: number): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { ChannelMetrics } from './metrics.ts';
 import { ADA, actor, BOB, CHANNEL, eventually, RING, WORKSPACE, World } from './world.test-support.ts';
 
 let world: World;
@@ -80,13 +81,19 @@ async function postDuring(during: () => Promise<void>): Promise<void> {
   );
 }
 
-test('a planned handoff under load loses, doubles and reorders nothing', async () => {
-  world = await new World().start(2);
+test('a planned handoff under load loses, doubles and reorders nothing; the new owner tells the pause of each slot', async () => {
+  const metrics = new ChannelMetrics();
+  world = new World();
+  await world.start(2, () => world.add(world.servers.length === 1 ? { metrics } : {}));
   await postDuring(async () => {
     await world.commit((t) => void t.target.fill(1));
     await eventually('all slots moved', () => world.servers[1]!.slotCount === 16_384 || undefined);
     assert.equal(world.servers[0]!.slotCount, 0);
   });
+  const { values } = await metrics.handoffPauseSeconds.get();
+  const told = values.find((v) => v.metricName === 'ring_handoff_pause_seconds_count')?.value;
+  assert.equal(told, 16_384);
+  assert.ok(values.find((v) => v.metricName === 'ring_handoff_pause_seconds_sum')!.value > 0);
 });
 
 test('a server that ends by plan hands its slots over first', async () => {

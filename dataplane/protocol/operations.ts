@@ -65,9 +65,18 @@ export interface Operations {
   typing: { args: Record<string, never>; result: Record<string, never> };
   /** Between channel servers: the target says it is ready to take these slots (it has read the table that names it). */
   prepare: { args: { ring: string; slots: number[]; tableEpoch: number }; result: { ready: boolean } };
-  /** Between channel servers: the owner has committed the table that names the target; heads save it the read. */
+  /**
+   * Between channel servers: the owner has committed the table that names the target; heads save it the read.
+   * `frozenMs`: how long the slots have accepted nothing by then; a version before it sends none.
+   */
   handoff: {
-    args: { ring: string; slots: number[]; tableEpoch: number; heads: [TopicId, number, string][] };
+    args: {
+      ring: string;
+      slots: number[];
+      tableEpoch: number;
+      heads: [TopicId, number, string][];
+      frozenMs?: number;
+    };
     result: { claimed: number };
   };
 }
