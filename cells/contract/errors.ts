@@ -117,7 +117,7 @@ export const ERRORS = {
   ring_table_format: row('The ring table has format {found}; this version knows {known}.', 'Upgrade this process.'),
   schema_too_new: row(
     'The store has schema {found}; this version knows {known}.',
-    'Upgrade this process: migrations go forward only.',
+    'Upgrade this process: a later version has changed the store in a way that this one cannot work with.',
   ),
   config_invalid: row('Configuration {key}: {problem}.', 'See the reference of the role: `chatcells <role> --help`.'),
   // control plane

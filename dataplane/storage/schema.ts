@@ -4,6 +4,8 @@
  * MySQL commits at each DDL statement, so a step may be run again from its start: every statement of it must bear
  * that (IF NOT EXISTS, insert-or-keep).
  *
+ * Steps run while the version before still serves, and a rollback finds them done: see `GENERATION`.
+ *
  * Ready for Vitess: no foreign key, no AUTO_INCREMENT, and all that one transaction writes lies on one shard. The
  * vindex of each table stands beside it. `topic` tables: xxhash(topic_id). `directory` tables: xxhash(workspace_id).
  * slot_fence: numeric(ksid), which is the start of the slot's key range, so that it lies with its slot's topics.
@@ -21,6 +23,12 @@ export interface Migration {
   name: string;
   statements(dialect: Dialect): Statement[];
 }
+
+/**
+ * Steps of one thousand leave a store that every version of that thousand can work on, older ones too. A step that older
+ * versions cannot bear, as one that drops a column, begins the next thousand, a release after the last that needs it.
+ */
+export const GENERATION = 1_000;
 
 export const WORKERS = 1024;
 

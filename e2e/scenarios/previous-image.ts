@@ -5,12 +5,33 @@ import { join } from 'node:path';
 import { IMAGES } from '../cluster/agent/images.ts';
 import { ROOT } from '../system/command.ts';
 
-/** The commit that stands for one version back; CHATCELLS_PREVIOUS names another. */
-const PREVIOUS = 'HEAD~1';
+/** What goes into the image. */
+const IMAGE_SOURCES = [
+  ...['main.ts', 'crds', 'cells', 'operator', 'dataplane', 'package.json'],
+  ...[':!*.test.ts', ':!*.test-support.ts', ':!dataplane/sim'],
+];
+
+/**
+ * The commit that is one version back: CHATCELLS_PREVIOUS, else the newest release tag below HEAD, else, before the
+ * first release, the commit before the last one that changed the image. Throws where git does not know it.
+ */
+export function previousVersion(): string {
+  const named = process.env.CHATCELLS_PREVIOUS;
+  if (named) return git('rev-parse', '--verify', '--short', `${named}^{commit}`);
+  if (git('rev-parse', '--is-shallow-repository') === 'true')
+    throw new Error(
+      'this checkout is shallow, so there is no version before to upgrade from: `git fetch --unshallow --tags`, or name a commit that is there in CHATCELLS_PREVIOUS',
+    );
+  const tag = git('tag', '--list', 'v*', '--sort=-version:refname', '--merged', 'HEAD~1').split('\n')[0];
+  if (tag) return git('rev-parse', '--short', `${tag}^{commit}`);
+  const changed = git('rev-list', '--max-count=1', 'HEAD', '--', ...IMAGE_SOURCES);
+  return git('rev-parse', '--short', `${changed}~1`);
+}
+
+const git = (...args: string[]): string => execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim();
 
 /** The tag of the image, built when it is not there yet. Its dependencies are the checkout's. */
-export function previousImage(commit = process.env.CHATCELLS_PREVIOUS ?? PREVIOUS): string {
-  const sha = execFileSync('git', ['rev-parse', '--short', commit], { cwd: ROOT, encoding: 'utf8' }).trim();
+export function previousImage(sha = previousVersion()): string {
   const tag = `git-${sha}`;
   if (existsSync(join(IMAGES, tag))) return tag;
   const source = join(IMAGES, `${tag}.source`);
