@@ -1,13 +1,15 @@
-/** Many read-only clients in processes of their own, some thousands in each: a process may hold 20,000 descriptors. */
+/** Many clients in processes of their own, some thousands in each: a process may hold 20,000 descriptors. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 
 export interface CrowdPlan {
   edges: string[];
-  /** Shared by the sockets in turn. */
-  tokens: string[];
+  /** Shared by the sockets in turn, as the devices of a user. */
+  users: { token: string; channels: string[] }[];
   sockets: number;
+  /** Time between two posts of each process, once all its clients are connected. */
+  postEveryMs: number;
 }
 
 export interface CrowdFigures {
@@ -18,11 +20,18 @@ export interface CrowdFigures {
   connectFailures: number;
   /** Told not to come back. */
   stopped: number;
+  /** Events that reached a client, each counted once a client. */
+  delivered: number;
+  posted: number;
+  acknowledged: number;
 }
 
 const SOCKETS_PER_PROCESS = 5_000;
 const NICE = 5;
-const NOTHING: CrowdFigures = { connected: 0, resumes: 0, reconnects: 0, connectFailures: 0, stopped: 0 };
+const NOTHING: CrowdFigures = {
+  ...{ connected: 0, resumes: 0, reconnects: 0, connectFailures: 0, stopped: 0 },
+  ...{ delivered: 0, posted: 0, acknowledged: 0 },
+};
 
 export class Crowd {
   readonly #children: ChildProcess[] = [];

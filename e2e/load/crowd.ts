@@ -1,4 +1,4 @@
-/** A process of many read-only clients beside the checked load: they connect, stay, resume, and are only counted. */
+/** A process of many clients beside the checked load: they connect, read, post now and then, resume; all only counted. */
 import { ChatClient } from '../../dataplane/client/index.ts';
 import type { CrowdFigures, CrowdPlan } from './crowd-process.ts';
 
@@ -7,21 +7,45 @@ const FIGURES_MS = 500;
 
 const clients: ChatClient[] = [];
 let stopped = 0;
+let delivered = 0;
+let posted = 0;
+let acknowledged = 0;
 
 async function start(plan: CrowdPlan): Promise<void> {
   setInterval(report, FIGURES_MS).unref();
   for (let i = 0; i < plan.sockets; i++) {
     const first = i % plan.edges.length;
     const edges = [...plan.edges.slice(first), ...plan.edges.slice(0, first)];
-    const token = plan.tokens[i % plan.tokens.length]!;
-    clients.push(new ChatClient({ edges, token, onState: (state) => void (state === 'stopped' && stopped++) }));
+    const { token } = plan.users[i % plan.users.length]!;
+    const onState = (state: string): void => void (state === 'stopped' && stopped++);
+    clients.push(new ChatClient({ edges, token, onState, onEvent: () => void delivered++ }));
   }
-  for (let i = 0; i < clients.length; i += CONNECT_AT_ONCE)
-    await Promise.all(clients.slice(i, i + CONNECT_AT_ONCE).map((c) => c.connect()));
+  const waiting = clients.values();
+  const connect = async (): Promise<void> => {
+    for (const client of waiting) await client.connect();
+  };
+  await Promise.all(Array.from({ length: CONNECT_AT_ONCE }, connect));
+  setInterval(() => post(plan), plan.postEveryMs);
+}
+
+/** One of them, in one of its channels. */
+function post({ users }: CrowdPlan): void {
+  const i = Math.floor(Math.random() * clients.length);
+  const { channels } = users[i % users.length]!;
+  const channel = channels[Math.floor(Math.random() * channels.length)];
+  if (channel === undefined) return;
+  const text = `number ${posted++} of the crowd`;
+  clients[i]!.post(channel, text).then(
+    () => void acknowledged++,
+    () => {}, // never acknowledged: the difference is reported
+  );
 }
 
 function report(): void {
-  const figures: CrowdFigures = { connected: 0, resumes: 0, reconnects: 0, connectFailures: 0, stopped };
+  const figures: CrowdFigures = {
+    ...{ connected: 0, resumes: 0, reconnects: 0, connectFailures: 0 },
+    ...{ stopped, delivered, posted, acknowledged },
+  };
   for (const { state, stats } of clients) {
     if (state === 'ready') figures.connected++;
     figures.resumes += stats.resumes;

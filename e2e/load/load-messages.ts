@@ -50,6 +50,8 @@ export interface LoadFigures {
   watchedAtMs?: number;
   /** Longest time from post to acknowledgement in the watched window; 0 without one. */
   longestPostMs: number;
+  /** Of each topic: the longest time from post to acknowledgement in the watched window. */
+  slowestMs: Record<string, number>;
   /** Of each watched topic: from the fault to the first acknowledgement of a post that was sent after it. */
   gapsMs: Record<string, number>;
   /** The first failures of requests, for the report. */

@@ -79,6 +79,7 @@ const NOTHING_YET: LoadFigures = {
   httpFailures: 0,
   failuresByEdge: {},
   longestPostMs: 0,
+  slowestMs: {},
   gapsMs: {},
   failures: [],
 };

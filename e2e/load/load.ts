@@ -18,6 +18,7 @@ class LoadRun {
   #posting = true;
   #watch: (Watch & { from: number }) | undefined;
   #longestPostMs = 0;
+  #slowestMs: Record<string, number> = {};
   #gapsMs: Record<string, number> = {};
   readonly #counters: LoadCounters = {
     sent: 0,
@@ -51,6 +52,7 @@ class LoadRun {
   watch(watch: Watch): void {
     this.#watch = { ...watch, from: performance.now() };
     this.#longestPostMs = 0;
+    this.#slowestMs = {};
     this.#gapsMs = {};
     for (const topic of watch.topics) this.#postTo(topic, watch.edges);
   }
@@ -72,7 +74,10 @@ class LoadRun {
     if (watch === undefined) return;
     const now = performance.now();
     // Open at the start, or sent in the time after it: acknowledged after the start and sent before the time was over.
-    if (sentAt <= watch.from + watch.forMs) this.#longestPostMs = Math.max(this.#longestPostMs, now - sentAt);
+    if (sentAt <= watch.from + watch.forMs) {
+      this.#longestPostMs = Math.max(this.#longestPostMs, now - sentAt);
+      this.#slowestMs[topic] = Math.max(this.#slowestMs[topic] ?? 0, now - sentAt);
+    }
     if (sentAt >= watch.from && watch.topics.includes(topic)) this.#gapsMs[topic] ??= Date.now() - watch.atMs;
   }
 
@@ -103,6 +108,7 @@ class LoadRun {
       resumes: this.#clients.reduce((sum, c) => sum + c.resumes, 0),
       ...(this.#watch === undefined ? {} : { watchedAtMs: this.#watch.atMs }),
       longestPostMs: this.#longestPostMs,
+      slowestMs: this.#slowestMs,
       gapsMs: this.#gapsMs,
     };
   }

@@ -17,7 +17,13 @@ const CHANNELS_PER_WORKSPACE = 15;
 const PRIVATE_EVERY = 3;
 const CHANNELS_PER_USER = 3;
 
-export async function createTenant(cluster: ClusterStatus, workspace: string, users: number): Promise<Tenant> {
+/** `first`: the number of its first user; users are the same whenever they are made, channels are new. */
+export async function createTenant(
+  cluster: ClusterStatus,
+  workspace: string,
+  users: number,
+  first = 0,
+): Promise<Tenant> {
   const secret = JSON.parse(
     await kubectl(['get', 'secret', `${workspace}-token-key`, '-n', NAMESPACE, '-o', 'json'], cluster),
   ) as { data: Record<string, string> };
@@ -27,8 +33,8 @@ export async function createTenant(cluster: ClusterStatus, workspace: string, us
   const expires = Math.floor(Date.now() / 1000) + 3600;
   const clients = await Promise.all(
     Array.from({ length: users }, async (_, i): Promise<LoadClient> => {
-      const user = demoUserId(workspace, i);
-      const name = `${workspace}-${String(i).padStart(3, '0')}`;
+      const user = demoUserId(workspace, first + i);
+      const name = `${workspace}-${String(first + i).padStart(3, '0')}`;
       const token = await mintToken(jwk, { workspace: workspaceId, user, name, expires });
       return { name, workspace: workspaceId, user, token, channels: [] };
     }),

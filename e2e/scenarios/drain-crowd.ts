@@ -1,8 +1,10 @@
 /** The drain of a cell that holds many sockets, at the default pace and fast. */
 import { Crowd } from '../load/crowd-process.ts';
+import { createTenant } from '../load/tenants.ts';
 import { chatctl, until } from '../system/command.ts';
 import { cellFigures } from '../system/figures.ts';
 import { kubectl, NAMESPACE } from '../system/install.ts';
+import { notingPauses } from './handoff-pauses.ts';
 import type { Round } from './round.ts';
 import type { Scenario } from './scenario.ts';
 import type { System } from './system.ts';
@@ -10,6 +12,10 @@ import type { System } from './system.ts';
 /** In the drained cell, all but the few that the weights give to the others. CHATCELLS_SOCKETS for a smaller machine. */
 const SOCKETS = Number(process.env.CHATCELLS_SOCKETS ?? 10_000);
 const CELL = 'cell-b';
+/** Users of each workspace that the sockets are devices of, apart from those of the checked load. */
+const USERS = { count: 100, first: 1_000 };
+/** Somebody of the crowd's halves posts: a socket then gets an event every few seconds. */
+const POST_EVERY_MS = 2_000;
 const CONNECT_MS = 300_000;
 const SETTLE_MS = 120_000;
 
@@ -29,14 +35,17 @@ const drain = (args: readonly string[], limitS: number) => async (system: System
   const others = ['cell-a', 'cell-b', 'cell-c'].filter((c) => c !== CELL);
   await setCell(system, CELL, 100);
   for (const cell of others) await setCell(system, cell, 1);
-  const crowd = new Crowd({
-    edges: system.status.edges.map((e) => e.url),
-    tokens: system.tenants.flatMap((t) => t.clients).map((c) => c.token),
-    sockets: SOCKETS,
-  });
+  const users = [];
+  for (const { workspace } of system.tenants)
+    users.push(...(await createTenant(system.status, workspace, USERS.count, USERS.first)).clients);
+  const edges = system.status.edges.map((e) => e.url);
+  const crowd = new Crowd({ edges, users, sockets: SOCKETS, postEveryMs: POST_EVERY_MS });
   try {
     const all = async () => crowd.figures.connected === SOCKETS || undefined;
-    await until(`${SOCKETS} sockets`, CONNECT_MS, all);
+    const start = performance.now();
+    await until(`${SOCKETS} sockets`, CONNECT_MS, all).finally(() => round.note('connected', crowd.figures.connected));
+    round.note('connect_s', (performance.now() - start) / 1000);
+    round.say(`${SOCKETS} sockets connected`);
     const held = await until(`most of them in ${CELL}`, SETTLE_MS, async () => {
       const sockets = await socketsIn(system, CELL);
       return sockets > 0.9 * SOCKETS ? sockets : undefined;
@@ -45,7 +54,9 @@ const drain = (args: readonly string[], limitS: number) => async (system: System
     const before = await system.takeovers();
     round.fault(`chatctl drain ${CELL} ${args.join(' ')}: ${held} sockets`);
     const began = performance.now();
-    await chatctl(['drain', CELL, ...args, '--wait', '--timeout', '10m', '--reason', 'scenario']);
+    await notingPauses(system, round, async () => {
+      await chatctl(['drain', CELL, ...args, '--wait', '--timeout', '10m', '--reason', 'scenario']);
+    });
     const seconds = (performance.now() - began) / 1000;
     round.note('drain_s', seconds);
     round.say(`drained in ${seconds.toFixed(1)} s`);
@@ -53,9 +64,12 @@ const drain = (args: readonly string[], limitS: number) => async (system: System
     const left = await socketsIn(system, CELL);
     round.expect(left === 0, `${left} sockets are left in ${CELL}`);
     await until('every client is back', SETTLE_MS, all);
-    const { resumes, reconnects, stopped, connectFailures } = crowd.figures;
+    const { resumes, reconnects, stopped, connectFailures, delivered, posted, acknowledged } = crowd.figures;
     round.note('resumed', resumes);
     round.note('connect_failures', connectFailures);
+    round.note('crowd_delivered', delivered);
+    round.note('crowd_posted', posted);
+    round.expect(posted - acknowledged <= 2, `${posted - acknowledged} posts of the crowd have no acknowledgement`);
     round.expect(stopped === 0, `${stopped} clients were told not to come back`);
     round.expect(reconnects === 0, `${reconnects} clients could not resume and had to start anew`);
     round.figures.takeovers += await system.takeoversSince(before);

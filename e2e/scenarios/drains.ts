@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { chatctl } from '../system/command.ts';
 import { cellFigures } from '../system/figures.ts';
+import { notingPauses } from './handoff-pauses.ts';
 import type { Round } from './round.ts';
 import type { Scenario } from './scenario.ts';
 import type { System } from './system.ts';
@@ -48,14 +49,16 @@ const leaderKilled = async (system: System, round: Round): Promise<void> => {
   const { cell } = (await system.channelServers())[0]!;
   const before = await system.takeovers();
   round.fault(`chatctl drain ${cell}, the operator killed ${KILLS} times meanwhile`);
-  await chatctl(['drain', cell, ...PACE, ...REASON]);
-  for (let n = 0; n < KILLS; n++) {
-    await pause(1_500);
-    await system.killOperator();
-  }
-  await drainedBy(system, round, cell, []);
+  await notingPauses(system, round, async () => {
+    await chatctl(['drain', cell, ...PACE, ...REASON]);
+    for (let n = 0; n < KILLS; n++) {
+      await pause(1_500);
+      await system.killOperator();
+    }
+    await drainedBy(system, round, cell, []);
+    await undrain(system, cell);
+  });
   round.figures.takeovers += await system.takeoversSince(before);
-  await undrain(system, cell);
 };
 
 export const DRAINS: readonly Scenario[] = [

@@ -1,6 +1,7 @@
 /** Gateways that crash, and rollouts of gateways and channel servers. */
 import { until } from '../system/command.ts';
 import { kubectl, NAMESPACE } from '../system/install.ts';
+import { notingPauses } from './handoff-pauses.ts';
 import type { Round } from './round.ts';
 import type { Scenario } from './scenario.ts';
 import type { System } from './system.ts';
@@ -8,7 +9,7 @@ import type { System } from './system.ts';
 const BACK_MS = 60_000;
 
 const crash = (choose: (pods: string[]) => string[], what: string) => async (system: System, round: Round) => {
-  const victims = choose(await system.podNames('gateway'));
+  const victims = choose((await system.podsOf('gateway')).map((p) => p.name));
   const { resumes } = system.load.figures;
   const before = await system.takeovers();
   round.fault(`SIGKILL to ${what}`);
@@ -30,16 +31,21 @@ const rollOut = (components: readonly string[]) => async (system: System, round:
   const before = await system.takeovers();
   round.fault(`rollout of ${components.join(' and ')}`);
   const began = performance.now();
+  const handsOver = components.includes('channel');
   const selector = `app.kubernetes.io/component in (${components.join(',')})`;
-  await kubectl(['rollout', 'restart', 'deployment', '-n', NAMESPACE, '-l', selector], system.status);
-  await kubectl(['rollout', 'status', 'deployment', '-n', NAMESPACE, '-l', selector, '--timeout=180s'], system.status);
-  await system.look();
-  round.note('rollout_s', (performance.now() - began) / 1000);
-  // Every server is a new one: what they have taken over, all of it, they took since.
-  round.figures.takeovers += components.includes('channel')
-    ? [...(await system.takeovers()).values()].reduce((sum, n) => sum + n, 0)
-    : await system.takeoversSince(before);
-  await system.whole();
+  const roll = async (): Promise<void> => {
+    const all = ['deployment', '-n', NAMESPACE, '-l', selector];
+    await kubectl(['rollout', 'restart', ...all], system.status);
+    await kubectl(['rollout', 'status', ...all, '--timeout=180s'], system.status);
+    await system.look();
+    round.note('rollout_s', (performance.now() - began) / 1000);
+    // Every server is a new one: what they have taken over, all of it, they took since.
+    round.figures.takeovers += handsOver
+      ? [...(await system.takeovers()).values()].reduce((sum, n) => sum + n, 0)
+      : await system.takeoversSince(before);
+    await system.whole();
+  };
+  await (handsOver ? notingPauses(system, round, roll) : roll());
 };
 
 export const GATEWAYS: readonly Scenario[] = [

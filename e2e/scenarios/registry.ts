@@ -1,10 +1,13 @@
 /** Every scenario there is, in the order in which the long run takes them. */
 import { DRAIN_CROWD } from './drain-crowd.ts';
 import { DRAINS } from './drains.ts';
+import { EVICTIONS } from './evictions.ts';
 import { FAILOVERS } from './failover.ts';
 import { GATEWAYS } from './gateways.ts';
+import { SCALING } from './scaling.ts';
 import type { Scenario } from './scenario.ts';
 import { STATIC_STABILITY } from './static-stability.ts';
+import { STEADY_STATE } from './steady-state.ts';
 import { STORE_FAULTS } from './store.ts';
 import { UPGRADE } from './upgrade.ts';
 
@@ -15,5 +18,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...DRAINS,
   ...DRAIN_CROWD,
   ...GATEWAYS,
+  ...SCALING,
+  ...EVICTIONS,
   UPGRADE,
+  STEADY_STATE,
 ];

@@ -1,5 +1,5 @@
 /** The running system as a scenario sees it: what is where, its counters, and the faults that can be made. */
-
+import { join } from 'node:path';
 import { readPodRecords } from '../cluster/agent/pod-record.ts';
 import { type Part, setLoss, signalPart, signalPod } from '../cluster/faults.ts';
 import type { Layout } from '../cluster/layout.ts';
@@ -69,8 +69,13 @@ export class System {
   get controlPlanes(): readonly PodAddress[] {
     return this.#controlPods;
   }
-  async podNames(component: string): Promise<string[]> {
-    return (await pods(this.status, component)).map((p) => p.name);
+  podsOf(component: string): Promise<PodAddress[]> {
+    return pods(this.status, component);
+  }
+
+  /** Path of the API server's audit log. */
+  get auditLog(): string {
+    return join(this.#layout.dir, 'logs/audit.log');
   }
 
   ring(): Promise<RingFigures> {

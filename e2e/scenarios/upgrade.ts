@@ -1,6 +1,7 @@
 /** A rolling upgrade of everything under load: one version back and the current one side by side, both ways. */
 import { until } from '../system/command.ts';
 import { helmUpgrade, kubectl, NAMESPACE } from '../system/install.ts';
+import { notingPauses } from './handoff-pauses.ts';
 import { previousImage } from './previous-image.ts';
 import type { Round } from './round.ts';
 import type { Scenario } from './scenario.ts';
@@ -30,13 +31,15 @@ export const UPGRADE: Scenario = {
     'Operator, control plane, api, gateways and channel servers are rolled one version back and up again, old and new side by side: no takeover, no request fails, nothing is lost.',
   run: async (system: System, round: Round) => {
     const previous = previousImage();
-    for (const tag of [previous, CURRENT]) {
-      round.fault(`everything is rolled to chatcells:${tag}`);
-      const began = performance.now();
-      await rollTo(system, tag);
-      round.note(tag === CURRENT ? 'up_s' : 'back_s', (performance.now() - began) / 1000);
-      const taken = await system.takeovers(); // of servers that are new: all they have taken, they took since
-      round.figures.takeovers += [...taken.values()].reduce((sum, n) => sum + n, 0);
-    }
+    await notingPauses(system, round, async () => {
+      for (const tag of [previous, CURRENT]) {
+        round.fault(`everything is rolled to chatcells:${tag}`);
+        const began = performance.now();
+        await rollTo(system, tag);
+        round.note(tag === CURRENT ? 'up_s' : 'back_s', (performance.now() - began) / 1000);
+        const taken = await system.takeovers(); // of servers that are new: all they have taken, they took since
+        round.figures.takeovers += [...taken.values()].reduce((sum, n) => sum + n, 0);
+      }
+    });
   },
 };

@@ -60,7 +60,15 @@ export interface RingFigures {
   orphans: number;
   /** Slots of the member with most, over the mean. */
   maxOverAverage: number;
-  members: { pod: string; cell: string; zone: string; slots: number; state: string }[];
+  members: {
+    incarnation: string;
+    pod: string;
+    cell: string;
+    zone: string;
+    address: string;
+    slots: number;
+    state: string;
+  }[];
 }
 export const ringFigures = (replicas: readonly PodAddress[]): Promise<RingFigures> =>
   controlplane(replicas, `/debug/v1/rings/${NAMESPACE}/main`);
@@ -68,15 +76,27 @@ export const ringFigures = (replicas: readonly PodAddress[]): Promise<RingFigure
 export const where = (replicas: readonly PodAddress[], topic: string): Promise<{ owner: { pod: string } | null }> =>
   controlplane(replicas, `/debug/v1/where?topic=${topic}`);
 
+/** Buckets of a histogram without labels, cumulative, by their upper bounds. Undefined when the Pod does not answer. */
+export async function histogramOf({ ip }: PodAddress, metric: string): Promise<Map<number, number> | undefined> {
+  const text = await metricsOf(ip);
+  if (text === undefined) return undefined;
+  const lines = text.matchAll(new RegExp(`^${metric}_bucket\\{le="([^"]+)"\\} (\\d+)`, 'gm'));
+  return new Map([...lines].map(([, le, n]) => [le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le), Number(n)]));
+}
+
+/** Undefined when it is dead, stopped or cut off. */
+const metricsOf = (ip: string): Promise<string | undefined> =>
+  fetch(`http://${ip}:9090/metrics`, { signal: AbortSignal.timeout(2_000) }).then(
+    (r) => r.text(),
+    () => undefined,
+  );
+
 /** Sum of a counter over the Pods that answer, by Pod. A restarted one counts from 0 again. */
 export async function channelCounters(servers: readonly PodAddress[], metric: string): Promise<Map<string, number>> {
   const out = new Map<string, number>();
   for (const { name, ip } of servers) {
-    const text = await fetch(`http://${ip}:9090/metrics`, { signal: AbortSignal.timeout(2_000) }).then(
-      (r) => r.text(),
-      () => undefined, // dead, stopped or cut off: it took nothing over since
-    );
-    if (text === undefined) continue;
+    const text = await metricsOf(ip);
+    if (text === undefined) continue; // it took nothing over since
     const lines = text.split('\n').filter((l) => l.startsWith(`${metric} `) || l.startsWith(`${metric}{`));
     if (lines.length === 0) throw new Error(`${name} has no metric ${metric}`);
     out.set(

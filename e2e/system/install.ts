@@ -1,7 +1,7 @@
 /** From nothing to a ready system: cluster, chart, examples. What a user does by hand, with the same commands. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { chatctl, cluster, ROOT, run } from './command.ts';
+import { type CommandOptions, chatctl, cluster, ROOT, run } from './command.ts';
 
 export const NAMESPACE = 'chatcells';
 /** Only what kubectl is to apply: the Helm values beside them are not Kubernetes objects. */
@@ -48,8 +48,11 @@ export async function helmUpgrade(status: ClusterStatus, tag?: string): Promise<
   );
 }
 
-export const kubectl = async (args: readonly string[], { kubeconfig }: ClusterStatus): Promise<string> =>
-  (await run(tool('kubectl'), args, { env: { KUBECONFIG: kubeconfig } })).stdout;
+export const kubectl = async (
+  args: readonly string[],
+  { kubeconfig }: Pick<ClusterStatus, 'kubeconfig'>,
+  options: Pick<CommandOptions, 'input'> = {},
+): Promise<string> => (await run(tool('kubectl'), args, { ...options, env: { KUBECONFIG: kubeconfig } })).stdout;
 
 /** The pinned one when the set-up built it, else the machine's. */
 function tool(name: string): string {

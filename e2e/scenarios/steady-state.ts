@@ -1,0 +1,40 @@
+/** At rest nothing is written to the API server, by its own audit log. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { NAMESPACE } from '../system/install.ts';
+import { writesByUser } from './audit-log.ts';
+import type { Round } from './round.ts';
+import type { Scenario } from './scenario.ts';
+import type { System } from './system.ts';
+
+const WATCHED_MS = 300_000;
+/** What was done before, as a scenario's end, is written by then. */
+const SETTLE_MS = 10_000;
+const OURS = `system:serviceaccount:${NAMESPACE}:`;
+
+const steady = async (system: System, round: Round) => {
+  await system.whole();
+  await pause(SETTLE_MS);
+  const { acknowledged } = system.load.figures;
+  const from = Date.now();
+  round.fault(`nothing, for ${WATCHED_MS / 60_000} min of chat`);
+  await pause(WATCHED_MS);
+  const writes = writesByUser(readFileSync(system.auditLog, 'utf8'), from, Date.now());
+  const ours = [...writes].filter(([user]) => user.startsWith(OURS));
+  const others = [...writes].filter(([user]) => !user.startsWith(OURS));
+  const count = (of: [string, Map<string, number>][]): number =>
+    of.flatMap(([, resources]) => [...resources.values()]).reduce((sum, n) => sum + n, 0);
+  const text = (of: [string, Map<string, number>][]): string =>
+    of.flatMap(([user, resources]) => [...resources].map(([what, n]) => `${n} × ${what} by ${user}`)).join(', ');
+  round.note('writes', count(ours));
+  round.note('writes_of_kubernetes', count(others));
+  round.note('acknowledged_meanwhile', system.load.figures.acknowledged - acknowledged);
+  if (others.length > 0) round.say(`Kubernetes itself: ${text(others)}`);
+  round.expect(ours.length === 0, `written at steady state, leases aside: ${text(ours)}`);
+};
+
+export const STEADY_STATE: Scenario = {
+  name: 'steady-state',
+  promise: `In ${WATCHED_MS / 60_000} minutes of chat operator and control plane write nothing to the API server, leases aside, by its audit log.`,
+  run: steady,
+};
