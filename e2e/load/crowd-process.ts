@@ -24,13 +24,24 @@ export interface CrowdFigures {
   delivered: number;
   posted: number;
   acknowledged: number;
+  /** Of the topics that were to be posted to: ms until the acknowledgement. */
+  gapsMs: Record<string, number>;
 }
+
+/** One post to each topic, now, by a user who has it. */
+export interface CrowdPosts {
+  /** Since 1970: what the gaps count from. */
+  atMs: number;
+  topics: string[];
+}
+
+export type ToCrowd = { type: 'start'; plan: CrowdPlan } | { type: 'post'; posts: CrowdPosts };
 
 const SOCKETS_PER_PROCESS = 5_000;
 const NICE = 5;
 const NOTHING: CrowdFigures = {
   ...{ connected: 0, resumes: 0, reconnects: 0, connectFailures: 0, stopped: 0 },
-  ...{ delivered: 0, posted: 0, acknowledged: 0 },
+  ...{ delivered: 0, posted: 0, acknowledged: 0, gapsMs: {} },
 };
 
 export class Crowd {
@@ -46,7 +57,8 @@ export class Crowd {
         if (figures !== undefined) this.#figures[n] = figures;
         this.#failure ??= error;
       });
-      child.send({ ...plan, sockets: Math.min(left, SOCKETS_PER_PROCESS) });
+      const sockets = Math.min(left, SOCKETS_PER_PROCESS);
+      child.send({ type: 'start', plan: { ...plan, sockets } } satisfies ToCrowd);
       this.#children.push(child);
     }
   }
@@ -54,10 +66,17 @@ export class Crowd {
   /** Throws when a client was refused for good. */
   get figures(): CrowdFigures {
     if (this.#failure !== undefined) throw new Error(this.#failure);
-    const sum = { ...NOTHING };
-    for (const one of this.#figures.filter((f) => f !== undefined))
-      for (const key of Object.keys(sum) as (keyof CrowdFigures)[]) sum[key] += one[key];
+    const sum = { ...NOTHING, gapsMs: {} };
+    for (const { gapsMs, ...counts } of this.#figures.filter((f) => f !== undefined)) {
+      Object.assign(sum.gapsMs, gapsMs);
+      for (const [key, n] of Object.entries(counts)) sum[key as keyof typeof counts] += n;
+    }
     return sum;
+  }
+
+  /** For a crowd of one process. */
+  postTo(posts: CrowdPosts): void {
+    this.#children[0]!.send({ type: 'post', posts } satisfies ToCrowd);
   }
 
   end(): void {

@@ -1,6 +1,6 @@
 /** A process of many clients beside the checked load: they connect, read, post now and then, resume; all only counted. */
 import { ChatClient } from '../../dataplane/client/index.ts';
-import type { CrowdFigures, CrowdPlan } from './crowd-process.ts';
+import type { CrowdFigures, CrowdPlan, CrowdPosts, ToCrowd } from './crowd-process.ts';
 
 const CONNECT_AT_ONCE = 50;
 const FIGURES_MS = 500;
@@ -10,8 +10,11 @@ let stopped = 0;
 let delivered = 0;
 let posted = 0;
 let acknowledged = 0;
+let users: CrowdPlan['users'] = [];
+const gapsMs: Record<string, number> = {};
 
 async function start(plan: CrowdPlan): Promise<void> {
+  users = plan.users;
   setInterval(report, FIGURES_MS).unref();
   for (let i = 0; i < plan.sockets; i++) {
     const first = i % plan.edges.length;
@@ -25,26 +28,39 @@ async function start(plan: CrowdPlan): Promise<void> {
     for (const client of waiting) await client.connect();
   };
   await Promise.all(Array.from({ length: CONNECT_AT_ONCE }, connect));
-  setInterval(() => post(plan), plan.postEveryMs);
+  setInterval(post, plan.postEveryMs);
 }
 
 /** One of them, in one of its channels. */
-function post({ users }: CrowdPlan): void {
+function post(): void {
   const i = Math.floor(Math.random() * clients.length);
   const { channels } = users[i % users.length]!;
   const channel = channels[Math.floor(Math.random() * channels.length)];
   if (channel === undefined) return;
-  const text = `number ${posted++} of the crowd`;
-  clients[i]!.post(channel, text).then(
-    () => void acknowledged++,
-    () => {}, // never acknowledged: the difference is reported
-  );
+  void send(clients[i]!, channel).catch(() => {}); // never acknowledged: the difference is reported
+}
+
+async function send(client: ChatClient, channel: string): Promise<void> {
+  await client.post(channel, `number ${posted++} of the crowd`);
+  acknowledged++;
+}
+
+function postTo({ atMs, topics }: CrowdPosts): void {
+  for (const topic of topics) {
+    const i = users.findIndex((u) => u.channels.includes(topic));
+    send(clients[i]!, topic).then(
+      () => {
+        gapsMs[topic] = Date.now() - atMs;
+      },
+      (e: unknown) => process.send?.({ error: `post to ${topic}: ${String(e)}` }),
+    );
+  }
 }
 
 function report(): void {
   const figures: CrowdFigures = {
     ...{ connected: 0, resumes: 0, reconnects: 0, connectFailures: 0 },
-    ...{ stopped, delivered, posted, acknowledged },
+    ...{ stopped, delivered, posted, acknowledged, gapsMs },
   };
   for (const { state, stats } of clients) {
     if (state === 'ready') figures.connected++;
@@ -55,7 +71,8 @@ function report(): void {
   process.send?.({ figures });
 }
 
-process.on('message', (plan: CrowdPlan) => {
-  start(plan).catch((e: unknown) => process.send?.({ error: String(e) }));
+process.on('message', (message: ToCrowd) => {
+  if (message.type === 'post') postTo(message.posts);
+  else start(message.plan).catch((e: unknown) => process.send?.({ error: String(e) }));
 });
 process.on('disconnect', () => process.exit(0)); // whoever started it is gone

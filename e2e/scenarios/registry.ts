@@ -3,6 +3,7 @@ import { DRAIN_CROWD } from './drain-crowd.ts';
 import { DRAINS } from './drains.ts';
 import { EVICTIONS } from './evictions.ts';
 import { FAILOVERS } from './failover.ts';
+import { FAILOVER_TOPICS } from './failover-topics.ts';
 import { GATEWAYS } from './gateways.ts';
 import { SCALING } from './scaling.ts';
 import type { Scenario } from './scenario.ts';
@@ -13,6 +14,7 @@ import { UPGRADE } from './upgrade.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...FAILOVERS,
+  ...FAILOVER_TOPICS,
   ...STORE_FAULTS,
   ...STATIC_STABILITY,
   ...DRAINS,

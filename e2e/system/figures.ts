@@ -67,6 +67,8 @@ export interface RingFigures {
     zone: string;
     address: string;
     slots: number;
+    /** Topics in its memory, as it last told. */
+    topics: number;
     state: string;
   }[];
 }
