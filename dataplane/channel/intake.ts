@@ -158,6 +158,7 @@ export class Intake {
 
   #serve(session: LinkSession, header: Header, request: Request, topic: Topic): void {
     const { op } = request;
+    if (op !== 'subscribe') topic.hurry();
     if (isDurable(op)) {
       const arrivedMs = this.#o.clock.monotonicMs();
       const span = this.#spanOf(header, op);

@@ -1,19 +1,16 @@
 /** Who is a member of one channel: read lazily from the store, kept right by the channel's own committed events. */
-import { numberOf, type TopicId, type UserId, userId } from '../../cells/contract/ids.ts';
-import type { ChannelLog } from '../storage/store.ts';
+import type { UserId } from '../../cells/contract/ids.ts';
 
 /** A membership looked up is a few bytes; a channel of more readers than this forgets and reads again. */
 const MAX_KNOWN = 20_000;
 
 export class Members {
-  readonly #topic: TopicId;
-  readonly #log: ChannelLog;
+  readonly #readOne: (user: UserId) => Promise<boolean>;
   readonly #known = new Map<UserId, boolean>();
   #changes = 0;
 
-  constructor(topic: TopicId, log: ChannelLog) {
-    this.#topic = topic;
-    this.#log = log;
+  constructor(readOne: (user: UserId) => Promise<boolean>) {
+    this.#readOne = readOne;
   }
 
   /** Undefined when it has not been looked up. */
@@ -37,14 +34,11 @@ export class Members {
   async #read(user: UserId): Promise<void> {
     for (;;) {
       const before = this.#changes;
-      const [first] = await this.#log.members(this.#topic, {
-        ...(numberOf(user) > 0n ? { after: userId(numberOf(user) - 1n) } : {}),
-        limit: 1,
-      });
+      const isMember = await this.#readOne(user);
       if (this.#known.has(user)) return;
       // A membership that changed while this was read may have been read as it was before.
       if (before !== this.#changes) continue;
-      this.#known.set(user, first === user);
+      this.#known.set(user, isMember);
       return;
     }
   }

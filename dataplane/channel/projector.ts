@@ -51,7 +51,7 @@ export class Projector {
     if (!topic.isChannel) return;
     void this.#after(topic, async () => {
       await topic.loaded;
-      let seq = await this.#retrying(topic, () => this.#o.store.log.projectedSeq(topic.topic));
+      let seq = await this.#retrying(topic, () => topic.projectedSeq());
       while (seq !== undefined && seq < topic.head.seq && !topic.dropped) {
         const from = seq;
         const page = await this.#retrying(topic, () => this.#o.store.log.read(topic.topic, from, PAGE));

@@ -28,6 +28,7 @@ import { SlotLoad, SlotLoadReporter } from './slot-load.ts';
 import { Slots } from './slots.ts';
 import { TableControl } from './table-control.ts';
 import type { Topic } from './topic.ts';
+import { TopicReads } from './topic-reads.ts';
 import { TopicWriter } from './topic-writer.ts';
 import { Topics } from './topics.ts';
 
@@ -58,6 +59,7 @@ export class ChannelServer {
   readonly #o: ChannelServerOptions;
   readonly #plants: Plants;
   readonly #slots = new Slots();
+  readonly #reads: TopicReads;
   readonly #topics: Topics;
   readonly #writers = new Map<Topic, TopicWriter>();
   readonly #control = new TableControl();
@@ -91,7 +93,8 @@ export class ChannelServer {
     const { store, transport, clock, random, log, metrics, row, heartbeatMs, missed } = options;
     const { incarnation, pod, zone, cell, ring } = row;
     const hello: Hello = { role: 'channel', incarnation, zone, cell, pod };
-    this.#topics = new Topics(store, clock, random);
+    this.#reads = new TopicReads(store, clock, random);
+    this.#topics = new Topics(this.#reads, clock);
     this.#peers = new LinkedOwnerClient({
       ...{ control: this.#control, transport, clock, random, log, hello },
       ...(options.loads && { loads: options.loads }),
@@ -181,7 +184,7 @@ export class ChannelServer {
     this.#reporter.close();
     this.#batcher.close();
     this.#projector.close();
-    this.#topics.close();
+    this.#reads.close();
     for (const slot of this.#slots.held()) this.#lost(slot);
     this.#intake.close();
   }

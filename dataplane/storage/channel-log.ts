@@ -1,5 +1,12 @@
 import { numberOf, type TopicId, type UserId, userId, type WorkspaceId } from '../../cells/contract/ids.ts';
-import { bigintOf, type Database, numberColumn, type Param, statement } from '../../cells/contract/sql/database.ts';
+import {
+  bigintOf,
+  type Database,
+  numberColumn,
+  type Param,
+  type Row,
+  statement,
+} from '../../cells/contract/sql/database.ts';
 import { chunks, insertOrRaise, placeholders } from '../../cells/contract/sql/statements.ts';
 import { appendStatements } from './append-statements.ts';
 import { assertCovered, assertHeld, heldFences, raiseFences, readFences } from './fences.ts';
@@ -142,6 +149,32 @@ export class SqlChannelLog implements ChannelLog {
     return row && channelOf(row);
   }
 
+  async channels(topics: readonly TopicId[]): Promise<Map<TopicId, ChannelRow>> {
+    const found = new Map<TopicId, ChannelRow>();
+    const rows = await this.#ofTopics(`SELECT ${CHANNEL_COLUMNS.join(',')} FROM channels`, topics);
+    for (const row of rows) {
+      const channel = channelOf(row);
+      found.set(channel.id, channel);
+    }
+    return found;
+  }
+
+  async areMembers(pairs: readonly { topic: TopicId; user: UserId }[]): Promise<boolean[]> {
+    const found = new Set<string>();
+    for (const some of chunks(pairs, KEYS_PER_QUERY)) {
+      const topics = new Set(some.map((p) => numberOf(p.topic)));
+      const rows = await this.#db.query({
+        // The list of topics says nothing new: it names the shards to a vtgate.
+        sql: `SELECT topic_id, user_id FROM channel_to_users WHERE member = 1
+                AND topic_id IN (${placeholders(topics.size)})
+                AND (${some.map(() => '(topic_id = ? AND user_id = ?)').join(' OR ')})`,
+        params: [...topics, ...some.flatMap((p) => [numberOf(p.topic), numberOf(p.user)])],
+      });
+      for (const row of rows) found.add(`${bigintOf(row.topic_id)} ${bigintOf(row.user_id)}`);
+    }
+    return pairs.map(({ topic, user }) => found.has(`${numberOf(topic)} ${numberOf(user)}`));
+  }
+
   async members(topic: TopicId, page: { after?: UserId; limit: number }): Promise<UserId[]> {
     const after: Param[] = page.after === undefined ? [] : [numberOf(page.after)];
     const rows = await this.#db.query({
@@ -152,16 +185,28 @@ export class SqlChannelLog implements ChannelLog {
     return rows.map((row) => userId(bigintOf(row.user_id)));
   }
 
-  async projectedSeq(topic: TopicId): Promise<number> {
-    const [row] = await this.#db.query(
-      statement('SELECT seq FROM topic_projection WHERE topic_id = ?', numberOf(topic)),
-    );
-    return row ? numberColumn(row.seq) : 0;
+  async projectedSeqs(topics: readonly TopicId[]): Promise<Map<TopicId, number>> {
+    const byNumber = new Map(topics.map((t) => [numberOf(t), t]));
+    const rows = await this.#ofTopics('SELECT topic_id, seq FROM topic_projection', topics);
+    return new Map(rows.map((row) => [byNumber.get(bigintOf(row.topic_id))!, numberColumn(row.seq)]));
   }
 
   async setProjectedSeq(topic: TopicId, seq: number): Promise<void> {
     const what = { table: 'topic_projection', columns: ['topic_id', 'seq'], rows: [[numberOf(topic), seq]] };
     await this.#db.write([insertOrRaise(this.#db.dialect, what, ['topic_id'], 'seq')]);
+  }
+
+  /** Rows of a table whose key is the topic. */
+  async #ofTopics(select: string, topics: readonly TopicId[]): Promise<Row[]> {
+    const rows: Row[] = [];
+    for (const some of chunks([...new Set(topics)]))
+      rows.push(
+        ...(await this.#db.query({
+          sql: `${select} WHERE topic_id IN (${placeholders(some.length)})`,
+          params: some.map(numberOf),
+        })),
+      );
+    return rows;
   }
 }
 

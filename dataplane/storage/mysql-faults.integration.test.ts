@@ -85,7 +85,7 @@ describe('store: mysql faults', () => {
     const calls = [
       far.wallMs(),
       far.log.heads([channel(1)]),
-      far.log.projectedSeq(channel(1)),
+      far.log.projectedSeqs([channel(1)]),
       far.log.setProjectedSeq(channel(1), 1),
       far.ring.heartbeats(),
     ];

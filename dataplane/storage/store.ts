@@ -124,10 +124,17 @@ export interface ChannelLog {
   ): Promise<MessageRow[]>;
   message(workspace: WorkspaceId, topic: TopicId, ts: bigint): Promise<MessageRow | undefined>;
   channel(workspace: WorkspaceId, topic: TopicId): Promise<ChannelRow | undefined>;
+  /** Those that exist, of whatever workspace. 500 topics a query. */
+  channels(topics: readonly TopicId[]): Promise<Map<TopicId, ChannelRow>>;
   /** channel_to_users: lives with the channel, changed only through its log. Ordered by user id; `after` excluded. */
   members(topic: TopicId, page: { after?: UserId; limit: number }): Promise<UserId[]>;
-  /** The whole outbox position of a topic: events up to it have been projected to other topics and workspaces. */
-  projectedSeq(topic: TopicId): Promise<number>;
+  /** Whether each user is a member of its channel now, in the order asked. */
+  areMembers(pairs: readonly { topic: TopicId; user: UserId }[]): Promise<boolean[]>;
+  /**
+   * The whole outbox position of each topic: events up to it have been projected to other topics and workspaces.
+   * Missing: 0. 500 topics a query.
+   */
+  projectedSeqs(topics: readonly TopicId[]): Promise<Map<TopicId, number>>;
   setProjectedSeq(topic: TopicId, seq: number): Promise<void>;
 }
 

@@ -198,14 +198,19 @@ export function logConformance(subject: Subject): void {
     assert.deepEqual(await log.members(a, { limit: 10 }), [user(1), user(2), user(3)]);
     assert.deepEqual(await log.channel(WORKSPACE, a), renamed);
     assert.equal(await log.channel(OTHER_WORKSPACE, a), undefined);
+    const nowhere = channel(999);
+    assert.deepEqual(await log.channels([nowhere, a]), new Map([[a, renamed]]));
+    const pairs = [1, 2, 4].map((n) => ({ topic: a, user: user(n) }));
+    assert.deepEqual(await log.areMembers([...pairs, { topic: nowhere, user: user(1) }]), [true, true, false, false]);
+    assert.deepEqual([await log.areMembers([]), await log.channels([])], [[], new Map()]);
   });
 
   it('remembers how far a topic was projected, never backwards', async () => {
     const a = await claimed();
     const { log } = subject.store;
-    assert.equal(await log.projectedSeq(a), 0);
+    assert.deepEqual(await log.projectedSeqs([a]), new Map());
     await log.setProjectedSeq(a, 7);
     await log.setProjectedSeq(a, 3);
-    assert.equal(await log.projectedSeq(a), 7);
+    assert.deepEqual(await log.projectedSeqs([channel(999), a]), new Map([[a, 7]]));
   });
 }
