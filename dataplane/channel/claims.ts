@@ -1,6 +1,7 @@
 /**
- * Claims in the store the slots that the table gives to this server. One claim at a time, in a chain of its own: a
- * server that takes slots must not wait until it has handed its own to somebody who may be waiting for it.
+ * Claims in the store the slots that the table gives to this server. Not in the chain of the table's commits: a server
+ * that takes slots must not wait until it has handed its own to somebody who may be waiting for it. Slots that come from
+ * several owners at once are claimed side by side, each slot once.
  */
 import type { Clock } from '../../cells/contract/clock.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
@@ -25,24 +26,31 @@ const AT_ONCE = 256;
 
 export class Claims {
   readonly #o: ClaimsOptions;
-  #chain: Promise<unknown> = Promise.resolve();
+  /** Slots whose claim is under way, and at which epoch. */
+  readonly #claiming = new Map<number, number>();
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: ClaimsOptions) {
     this.#o = options;
   }
 
   /** Resolves when all that the table gives and is not held has been claimed. Nothing more is, once `may` says no. */
-  claimMissing(may: () => boolean): Promise<void> {
-    const next = this.#chain.then(() => this.#claim(may));
-    this.#chain = next.catch(() => {});
-    return next;
+  async claimMissing(may: () => boolean): Promise<void> {
+    const others = [...this.#underWay];
+    const fences = this.#missing();
+    for (const { slot, epoch } of fences) this.#claiming.set(slot, epoch);
+    const work = this.#claim(fences, may).finally(() => {
+      this.#underWay.delete(work);
+      for (const { slot, epoch } of fences) if (this.#claiming.get(slot) === epoch) this.#claiming.delete(slot);
+    });
+    this.#underWay.add(work);
+    await Promise.all([work, Promise.allSettled(others)]);
   }
 
   /** Served part by part: the first slots of a dead owner do not wait for the claim of its last. */
-  async #claim(may: () => boolean): Promise<void> {
+  async #claim(fences: readonly Fence[], may: () => boolean): Promise<void> {
     const { clock, log } = this.#o;
     const began = clock.monotonicMs();
-    const fences = this.#missing();
     let count = 0;
     for (let at = 0; at < fences.length && may(); at += AT_ONCE)
       count += await this.#claimSome(fences.slice(at, at + AT_ONCE));
@@ -56,8 +64,10 @@ export class Claims {
     if (table === undefined || self === NONE) return [];
     const fences: Fence[] = [];
     for (let slot = 0; slot < table.owner.length; slot++)
-      if (table.owner[slot] === self && slots.epoch(slot) === undefined)
-        fences.push({ ring: row.ring, slot, epoch: table.slotEpoch[slot]! });
+      if (table.owner[slot] === self && slots.epoch(slot) === undefined) {
+        const epoch = table.slotEpoch[slot]!;
+        if (this.#claiming.get(slot) !== epoch) fences.push({ ring: row.ring, slot, epoch });
+      }
     return fences;
   }
 

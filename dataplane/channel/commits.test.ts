@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { emptyTable, NONE, nextTable, type RingTable } from '../../cells/contract/ring-table.ts';
-import { evacuate, handover, takeover } from './commits.ts';
+import { evacuate, handedOver, handover, takeover } from './commits.ts';
 
 /** Members m0… in zones z0, z1, z2, z0…; owner and standby of slot s as given. */
 function table(members: number, owner: (slot: number) => number, standby: (slot: number) => number): RingTable {
@@ -84,6 +84,20 @@ test('a handover takes only slots that the table still leaves to me for this tar
   assert.equal(step.table.standby[0], 0, 'the old owner, in another zone, stands by');
   assert.equal(handover(before, { me: 'm0', target: 'm1', slots: [0], leaving: true })!.table.standby[0], NONE);
   assert.equal(handover(before, { me: 'm0', target: 'gone', slots: [0], leaving: false }), undefined);
+});
+
+test('who is handed slots makes the table that their owner committed', () => {
+  const before = table(
+    4,
+    (s) => s % 3,
+    (s) => (s + 1) % 4,
+  );
+  before.target.fill(3);
+  for (const leaving of [true, false]) {
+    const step = handover(before, { me: 'm0', target: 'm3', slots: [0, 3, 6, 600], leaving })!;
+    const standbys = step.slots.map((slot) => step.table.standby[slot]!);
+    assert.deepEqual(handedOver(before, { me: 'm3', slots: step.slots, standbys }), step.table);
+  }
 });
 
 test('who leaves sends its slots to living standbys, else over the others', () => {

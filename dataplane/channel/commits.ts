@@ -70,6 +70,22 @@ export function handover(
   return { table: next, slots };
 }
 
+/** The table that a handover to `me` made of this one, from what its owner told. */
+export function handedOver(
+  table: RingTable,
+  of: { me: string; slots: readonly number[]; standbys: readonly number[] },
+): RingTable {
+  const self = memberIndex(table, of.me);
+  const next = nextTable(table);
+  for (const [i, slot] of of.slots.entries()) {
+    next.owner[slot] = self;
+    next.standby[slot] = of.standbys[i]!;
+    next.target[slot] = NONE;
+    next.slotEpoch[slot] = next.epoch;
+  }
+  return next;
+}
+
 /**
  * A server that ends by plan sends its slots to their standbys, or over the other members in turn. Only live members
  * are chosen. Undefined when every slot has a live target or nobody is there to take it.

@@ -27,6 +27,8 @@ export interface HandoffOptions {
   log: Logger;
   metrics: ChannelMetrics;
   leaving(): boolean;
+  /** As it is known here. */
+  table(): RingTable | undefined;
   adopt(table: RingTable): void;
   /** Nothing of the slot's topics is queued or in flight any more. */
   flush(slots: readonly number[]): Promise<void>;
@@ -91,11 +93,13 @@ export class Handoff {
     const heads = this.#o.heads(batch);
     const committed = await this.#commit(to.incarnation, batch);
     if (committed === undefined) return false;
+    const { table } = committed;
     metrics.handoffs.inc(committed.slots.length);
     const args = {
       ring,
       slots: committed.slots,
-      tableEpoch: committed.epoch,
+      tableEpoch: table.epoch,
+      standbys: committed.slots.map((slot) => table.standby[slot]!),
       heads: heads.map(([topic, head]): [TopicId, number, string] => [topic, head.seq, head.ts.toString()]),
       frozenMs: clock.monotonicMs() - frozenAt,
     };
@@ -106,18 +110,19 @@ export class Handoff {
     return true;
   }
 
-  async #commit(target: string, batch: readonly number[]): Promise<{ slots: number[]; epoch: number } | undefined> {
+  /** Upon the table as it is known here, which is the latest unless somebody commits at the same time. */
+  async #commit(target: string, batch: readonly number[]): Promise<{ slots: number[]; table: RingTable } | undefined> {
     const { me, ring, store } = this.#o;
-    for (;;) {
-      const table = await store.readTable(ring);
-      if (table === undefined) return undefined;
-      this.#o.adopt(table);
+    for (let table = this.#o.table(); table !== undefined; ) {
       const step = handover(table, { me, target, slots: batch, leaving: this.#o.leaving() });
       if (step === undefined) return undefined;
       if (await store.compareAndSetTable(step.table)) {
         this.#o.adopt(step.table);
-        return { slots: step.slots, epoch: step.table.epoch };
+        return step;
       }
+      table = await store.readTable(ring);
+      if (table !== undefined) this.#o.adopt(table);
     }
+    return undefined;
   }
 }

@@ -43,7 +43,7 @@ export interface IntakeOptions {
   address: string;
   slots: Slots;
   control: TableControl;
-  member: Pick<RingMember, 'leaving' | 'ready' | 'tableAt' | 'takeNow'>;
+  member: Pick<RingMember, 'leaving' | 'ready' | 'tableAt' | 'takeNow' | 'handedOver'>;
   topic(at: { topic: TopicId; slot: number; epoch: number }): Topic;
   push(topic: Topic, op: WriteOp): void;
   /** The owner that hands a slot over says where the topic stands. */
@@ -232,12 +232,12 @@ export class Intake {
       return { ready: named && !this.#o.member.leaving && this.#o.member.ready };
     }
     const arrivedMs = this.#o.clock.monotonicMs();
-    const { heads, frozenMs } = request.args as Operations['handoff']['args'];
+    const { heads, standbys, frozenMs } = request.args as Operations['handoff']['args'];
     for (const [topic, seq, ts] of heads) this.#o.tell(topic, tableEpoch, { seq, ts: BigInt(ts) });
+    if (standbys !== undefined) this.#o.member.handedOver(tableEpoch, slots, standbys);
     await this.#o.member.takeNow(tableEpoch);
     const claimed = slots.filter((slot) => this.#o.slots.serves(slot)).length;
-    if (frozenMs !== undefined)
-      this.#o.metrics.handedIn(claimed, frozenMs + this.#o.clock.monotonicMs() - arrivedMs);
+    if (frozenMs !== undefined) this.#o.metrics.handedIn(claimed, frozenMs + this.#o.clock.monotonicMs() - arrivedMs);
     return { claimed };
   }
 

@@ -30,7 +30,7 @@ export const settings = {
     'HANDOVER_MS',
     'Time that an orderly end has to hand its slots over, in milliseconds.',
     { min: 0, max: 600_000 },
-    '18000',
+    '45000',
   ),
 } as const satisfies Settings;
 

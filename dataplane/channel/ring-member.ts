@@ -13,7 +13,7 @@ import { memberIndex, NONE, type RingTable } from '../../cells/contract/ring-tab
 import type { Plants } from '../protocol/plants.ts';
 import type { Store } from '../storage/store.ts';
 import { Claims } from './claims.ts';
-import { evacuate, takeover } from './commits.ts';
+import { evacuate, handedOver, takeover } from './commits.ts';
 import type { ChannelMetrics } from './metrics.ts';
 import type { Slots } from './slots.ts';
 import type { TableControl } from './table-control.ts';
@@ -99,6 +99,12 @@ export class RingMember {
     const table = this.#o.control.table;
     if (table !== undefined) await this.#claimMissing();
     return table;
+  }
+
+  /** The owner before has committed this upon the table of the epoch before. With an older one, the table has to be read. */
+  handedOver(tableEpoch: number, slots: readonly number[], standbys: readonly number[]): void {
+    const { table } = this.#o.control;
+    if (table?.epoch === tableEpoch - 1) this.adopt(handedOver(table, { me: this.#me, slots, standbys }));
   }
 
   /** Reads the table if it is older than this, without claiming anything. */

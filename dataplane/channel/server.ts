@@ -110,6 +110,7 @@ export class ChannelServer {
     const handoff = new Handoff({
       ...{ me: incarnation, ring, store: store.ring, peers: this.#peers, slots: this.#slots, clock, log, metrics },
       leaving: () => this.#member.leaving,
+      table: () => this.#control.table,
       adopt: (table) => this.#member.adopt(table),
       flush: (slots) => this.#flush(slots),
       heads: (slots) => this.#topicsOf(slots).flatMap((t) => (t.isLoaded ? [[t.topic, t.head]] : [])),

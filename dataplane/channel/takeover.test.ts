@@ -23,6 +23,28 @@ test('slots are served as their part of the claim is done: the first do not wait
   await eventually('all are served', () => world.servers[0]!.slotCount === 16_384 || undefined);
 });
 
+test('slots that come while others are being claimed do not wait for them', async () => {
+  const gate = Promise.withResolvers<void>();
+  const claim = async (store: Store, ...[owner, fences]: Parameters<Store['log']['claim']>) => {
+    if (fences.some((f) => f.slot === 0)) await gate.promise;
+    return store.log.claim(owner, fences);
+  };
+  world = new World();
+  const gated = (store: Store): Store => withLog(store, { claim: (...args) => claim(store, ...args) });
+  await world.start(3, () => (world.servers.length === 2 ? world.add({}, gated) : world.add()));
+  await eventually('the first owns all', () => world.servers[0]!.slotCount === 16_384 || undefined);
+  await world.commit((t) => void t.target.fill(1, 10, 20));
+  await eventually('the second owns some', () => world.servers[1]!.slotCount === 10 || undefined);
+  await world.commit((t) => void t.target.fill(2, 0, 20));
+  await eventually('both have let them go', () => world.servers[1]!.slotCount === 0 || undefined);
+  try {
+    await eventually("the second's are served", () => world.servers[2]!.slotCount === 10 || undefined);
+  } finally {
+    gate.resolve();
+  }
+  await eventually('all are served', () => world.servers[2]!.slotCount === 20 || undefined);
+});
+
 test('a standby whose commit came second judges anew at once, not with its next poll', async () => {
   let polls = 0;
   const commits: number[] = [];

@@ -67,7 +67,8 @@ export interface Operations {
   prepare: { args: { ring: string; slots: number[]; tableEpoch: number }; result: { ready: boolean } };
   /**
    * Between channel servers: the owner has committed the table that names the target; heads save it the read.
-   * `frozenMs`: how long the slots have accepted nothing by then; a version before it sends none.
+   * `standbys`: of each slot, as a member's number in that table, so that who has the table before need not read it.
+   * `frozenMs`: how long the slots have accepted nothing by then. The version before sends neither.
    */
   handoff: {
     args: {
@@ -75,6 +76,7 @@ export interface Operations {
       slots: number[];
       tableEpoch: number;
       heads: [TopicId, number, string][];
+      standbys?: number[];
       frozenMs?: number;
     };
     result: { claimed: number };

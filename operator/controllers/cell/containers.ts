@@ -5,7 +5,7 @@ import { envoyArgs } from './bootstrap.ts';
 import { type Component, edgeUrlsName, PORTS } from './names.ts';
 
 /** Grace of a Pod: gateways tell their sockets to go in peace, channel servers hand their slots over. */
-export const GRACE_SECONDS = { gateway: 60, channel: 30, api: 30, edge: 30 } as const satisfies Record<
+export const GRACE_SECONDS = { gateway: 60, channel: 60, api: 30, edge: 30 } as const satisfies Record<
   Component,
   number
 >;
