@@ -1,7 +1,15 @@
 /** The ring store over either engine, and its tables. In Vitess they live in the unsharded control keyspace. */
 import type { Heartbeat, NodeRole, RingStore, SlotLoadReport } from './ring-store.ts';
 import { decodeTable, encodeTable, type RingTable } from './ring-table.ts';
-import { type Database, type Dialect, numberColumn, type Row, statement, textOf } from './sql/database.ts';
+import {
+  type Database,
+  type Dialect,
+  numberColumn,
+  type Row,
+  type Statement,
+  statement,
+  textOf,
+} from './sql/database.ts';
 import { insertOrKeep, insertOrReplace, placeholders } from './sql/statements.ts';
 
 /** CREATE TABLE statements; the store's migration 1 runs them with its own. */
@@ -59,6 +67,15 @@ const HEARTBEAT_COLUMNS = [
   'per_second',
 ] as const;
 
+const replaceTable = (table: RingTable): Statement =>
+  statement(
+    'UPDATE ring_table SET epoch = ?, body = ? WHERE ring = ? AND epoch = ?',
+    table.epoch,
+    encodeTable(table),
+    table.ring,
+    table.epoch - 1,
+  );
+
 export class SqlRingStore implements RingStore {
   readonly #db: Database;
 
@@ -75,23 +92,31 @@ export class SqlRingStore implements RingStore {
   }
 
   async compareAndSetTable(table: RingTable): Promise<boolean> {
-    const body = encodeTable(table);
+    const first = { table: 'ring_table', columns: ['ring', 'epoch', 'body'] };
     const commit =
       table.epoch === 1
-        ? insertOrKeep(
-            this.#db.dialect,
-            { table: 'ring_table', columns: ['ring', 'epoch', 'body'], rows: [[table.ring, 1, body]] },
-            ['ring'],
-          )
-        : statement(
-            'UPDATE ring_table SET epoch = ?, body = ? WHERE ring = ? AND epoch = ?',
-            table.epoch,
-            body,
-            table.ring,
-            table.epoch - 1,
-          );
+        ? insertOrKeep(this.#db.dialect, { ...first, rows: [[table.ring, 1, encodeTable(table)]] }, ['ring'])
+        : replaceTable(table);
     const [result] = await this.#db.write([commit]);
     return result!.changes === 1;
+  }
+
+  async changeTable<T extends { table: RingTable }>(
+    known: RingTable,
+    change: (table: RingTable) => T | undefined,
+  ): Promise<T | undefined> {
+    let changed: T | undefined;
+    const latest = statement(
+      `SELECT epoch, CASE WHEN epoch <> ? THEN body END AS body FROM ring_table WHERE ring = ?${this.#db.dialect.forUpdate}`,
+      known.epoch,
+      known.ring,
+    );
+    await this.#db.transaction([latest], ([read]) => {
+      const [row] = read!.rows;
+      changed = row && change(row.body === null ? known : decodeTable(row.body as Uint8Array));
+      return changed === undefined ? [] : [replaceTable(changed.table)];
+    });
+    return changed;
   }
 
   async beat(heartbeat: Heartbeat): Promise<void> {

@@ -52,6 +52,15 @@ export interface RingStore {
   readTable(ring: string, knownEpoch?: number): Promise<RingTable | undefined>;
   /** Stores `table` if the stored epoch is `table.epoch - 1` (no row counts as 0). False when another commit came first. */
   compareAndSetTable(table: RingTable): Promise<boolean>;
+  /**
+   * Commits `change` of the latest table and resolves with it; undefined when there is no table or `change` gives none.
+   * Waits for its turn: of many who commit at once all get through, without a second attempt. `known` saves reading the
+   * table when it is the latest. `change` is pure, and may be called again.
+   */
+  changeTable<T extends { table: RingTable }>(
+    known: RingTable,
+    change: (table: RingTable) => T | undefined,
+  ): Promise<T | undefined>;
   beat(heartbeat: Heartbeat): Promise<void>;
   /** All rows, or those of one ring. */
   heartbeats(ring?: string): Promise<Heartbeat[]>;

@@ -20,7 +20,7 @@ const BATCH = 256;
 export interface HandoffOptions {
   me: string;
   ring: string;
-  store: Pick<RingStore, 'compareAndSetTable' | 'readTable'>;
+  store: Pick<RingStore, 'changeTable'>;
   peers: Pick<LinkedOwnerClient, 'request'>;
   slots: Slots;
   clock: Clock;
@@ -110,19 +110,14 @@ export class Handoff {
     return true;
   }
 
-  /** Upon the table as it is known here, which is the latest unless somebody commits at the same time. */
   async #commit(target: string, batch: readonly number[]): Promise<{ slots: number[]; table: RingTable } | undefined> {
-    const { me, ring, store } = this.#o;
-    for (let table = this.#o.table(); table !== undefined; ) {
-      const step = handover(table, { me, target, slots: batch, leaving: this.#o.leaving() });
-      if (step === undefined) return undefined;
-      if (await store.compareAndSetTable(step.table)) {
-        this.#o.adopt(step.table);
-        return step;
-      }
-      table = await store.readTable(ring);
-      if (table !== undefined) this.#o.adopt(table);
-    }
-    return undefined;
+    const { me, store, leaving, adopt } = this.#o;
+    const known = this.#o.table();
+    if (known === undefined) return undefined;
+    const step = await store.changeTable(known, (table) =>
+      handover(table, { me, target, slots: batch, leaving: leaving() }),
+    );
+    if (step !== undefined) adopt(step.table);
+    return step;
   }
 }

@@ -83,6 +83,11 @@ export class SimStore {
           if (done) this.#observer.tableCommitted(process.name, table);
           return done;
         },
+        changeTable: async (known, change) => {
+          const changed = await ring.changeTable(known, change);
+          if (changed !== undefined) this.#observer.tableCommitted(process.name, changed.table);
+          return changed;
+        },
       }),
       log: this.#remote(process, {
         ...bound(log),

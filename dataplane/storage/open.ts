@@ -8,7 +8,7 @@ import { migrate } from './migrate.ts';
 import type { Store } from './store.ts';
 
 /** Connections beside the URL's pool, so that a busy log never delays a heartbeat. */
-const RING_POOL = 2;
+const RING_POOL = 4;
 
 /**
  * `sqlite:/path`, `sqlite::memory:` or `mysql://user:password@host:port/database?pool=8&timeout=5000`. MySQL is

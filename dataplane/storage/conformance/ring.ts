@@ -26,6 +26,26 @@ export function ringConformance(subject: Subject): void {
     assert.equal((await ring.readTable('ns/a', 1))?.epoch, 2);
   });
 
+  it('changes the latest table for each who asks, in turn', async () => {
+    const { ring } = subject.store;
+    const first = nextTable(emptyTable('ns/c'));
+    assert.equal(await ring.changeTable(first, (table) => ({ table: nextTable(table) })), undefined, 'no table');
+    await ring.compareAndSetTable(first);
+    const changed = await Promise.all(
+      Array.from({ length: 6 }, (_, slot) =>
+        ring.changeTable(first, (table) => {
+          const next = nextTable(table);
+          next.owner[slot] = slot;
+          return { table: next, slot };
+        }),
+      ),
+    );
+    assert.deepEqual(changed.map((c) => c?.table.epoch).sort(), [2, 3, 4, 5, 6, 7]);
+    assert.deepEqual([...(await ring.readTable('ns/c'))!.owner.slice(0, 6)], [0, 1, 2, 3, 4, 5]);
+    assert.equal(await ring.changeTable(first, () => undefined), undefined);
+    assert.equal((await ring.readTable('ns/c'))?.epoch, 7);
+  });
+
   it('keeps the last load report of a process, until it is forgotten', async () => {
     const { ring } = subject.store;
     const report = {
