@@ -1,6 +1,6 @@
 /** Many clients in processes of their own, some thousands in each: a process may hold 20,000 descriptors. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
 
 export interface CrowdPlan {
@@ -39,6 +39,7 @@ export type ToCrowd = { type: 'start'; plan: CrowdPlan } | { type: 'post'; posts
 
 const SOCKETS_PER_PROCESS = 5_000;
 const NICE = 5;
+const MOST_NICE = 19;
 const NOTHING: CrowdFigures = {
   ...{ connected: 0, resumes: 0, reconnects: 0, connectFailures: 0, stopped: 0 },
   ...{ delivered: 0, posted: 0, acknowledged: 0, gapsMs: {} },
@@ -52,7 +53,7 @@ export class Crowd {
   constructor(plan: CrowdPlan) {
     for (let left = plan.sockets, n = 0; left > 0; left -= SOCKETS_PER_PROCESS, n++) {
       const child = fork(join(import.meta.dirname, 'crowd.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-      if (child.pid !== undefined) setPriority(child.pid, NICE);
+      if (child.pid !== undefined) setPriority(child.pid, Math.min(MOST_NICE, getPriority() + NICE));
       child.on('message', ({ figures, error }: { figures?: CrowdFigures; error?: string }) => {
         if (figures !== undefined) this.#figures[n] = figures;
         this.#failure ??= error;

@@ -1,11 +1,12 @@
 /** The load runs in a process of its own, at lower priority, so that it neither slows nor is slowed by whoever watches. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../system/command.ts';
 import type { FromLoad, LoadFigures, LoadPlan, ToLoad, Watch } from './load-messages.ts';
 
 const NICE = 5;
+const MOST_NICE = 19;
 
 export class Load {
   readonly #child: ChildProcess;
@@ -15,7 +16,7 @@ export class Load {
 
   constructor() {
     this.#child = fork(join(import.meta.dirname, 'load.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    if (this.#child.pid !== undefined) setPriority(this.#child.pid, NICE);
+    if (this.#child.pid !== undefined) setPriority(this.#child.pid, Math.min(MOST_NICE, getPriority() + NICE));
     this.#child.on('message', (message: FromLoad) => this.#hear(message));
     this.#child.once('exit', (code, signal) => {
       if (!this.#stopped) this.#failure ??= `the load process ended with ${signal ?? code}`;
