@@ -58,7 +58,7 @@ async function slotsOf({ store, ring, owner }: BulkChannels): Promise<Set<number
 function idsIn(slots: ReadonlySet<number>, count: number): bigint[] {
   const ids: bigint[] = [];
   for (let id = BigInt(Date.now() - AGE_MS - EPOCH_MS) << 22n; ids.length < count; id++)
-    if (slots.has(slotOf(id))) ids.push(id);
+    if (slots.has(slotOf(topicId('C', id)))) ids.push(id);
   return ids;
 }
 
