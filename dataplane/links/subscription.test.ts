@@ -4,6 +4,7 @@ import { topicId, userId, workspaceId } from '../../cells/contract/ids.ts';
 import { systemClock, systemRandom } from '../../cells/contract/system-clock.ts';
 import type { Request } from '../protocol/operations.ts';
 import type { Answer, PeerLink } from './peer-link.ts';
+import { SubscribeTurns } from './subscribe-turns.ts';
 import { Subscription } from './subscription.ts';
 
 const OURS = workspaceId(1n);
@@ -28,9 +29,14 @@ test('who asks for a topic of another workspace does not speak for those whose i
     ...{ clock: systemClock, random: systemRandom, moved: () => false, nextAttempt: () => 1 },
     pick: () => ({ peer, owner: undefined, epoch: 1 }),
   };
-  const subscription = new Subscription({ ring: 'r', topic: topicId('C', 9n), slot: 0 }, routing, {
-    ...{ event: () => undefined, transient: () => undefined, denied: () => undefined },
-  });
+  const subscription = new Subscription(
+    { ring: 'r', topic: topicId('C', 9n), slot: 0 },
+    routing,
+    new SubscribeTurns(),
+    {
+      ...{ event: () => undefined, transient: () => undefined, denied: () => undefined },
+    },
+  );
   const outcomes = new Map<string, string>();
   const add = (n: bigint, workspace: typeof OURS): void => {
     const user = userId(n);

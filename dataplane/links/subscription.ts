@@ -11,10 +11,12 @@ import type { Actor, Operations, Request } from '../protocol/operations.ts';
 import type { TopicEvent, TopicListener } from '../protocol/owner-client.ts';
 import { backoffMs } from './backoff.ts';
 import { type Answer, type PeerLink, UNORDERED } from './peer-link.ts';
+import type { Asker, SubscribeTurns } from './subscribe-turns.ts';
 import type { Routing } from './topic-queue.ts';
 
 const RETRY_BASE_MS = 20;
-const RETRY_MAX_MS = 500;
+/** Whoever comes to serve the slot says so by itself. */
+const RETRY_MAX_MS = 2_000;
 const MEMBER_BYTES = 8;
 
 interface Waiter {
@@ -30,11 +32,12 @@ interface SubscribedUser {
   waiters: Waiter[];
 }
 
-export class Subscription {
+export class Subscription implements Asker {
   readonly ring: string;
   readonly topic: TopicId;
   readonly slot: number;
   readonly #routing: Routing;
+  readonly #turns: SubscribeTurns;
   readonly #listener: TopicListener;
   readonly #users = new Map<UserId, SubscribedUser>();
   #last: number | undefined;
@@ -48,11 +51,17 @@ export class Subscription {
   #failures = 0;
   #closed = false;
 
-  constructor(at: { ring: string; topic: TopicId; slot: number }, routing: Routing, listener: TopicListener) {
+  constructor(
+    at: { ring: string; topic: TopicId; slot: number },
+    routing: Routing,
+    turns: SubscribeTurns,
+    listener: TopicListener,
+  ) {
     this.ring = at.ring;
     this.topic = at.topic;
     this.slot = at.slot;
     this.#routing = routing;
+    this.#turns = turns;
     this.#listener = listener;
   }
 
@@ -86,7 +95,12 @@ export class Subscription {
     this.#request++;
     for (const user of [...this.#users.keys()]) this.remove(user, error);
     this.#retry?.cancel();
+    this.#turns.leave(this);
     for (const peer of new Set([this.#peer, this.#asked])) this.#unsubscribe(peer);
+  }
+
+  turn(): void {
+    this.#pump();
   }
 
   /** The route of the slot changed, or a link came up. */
@@ -147,6 +161,7 @@ export class Subscription {
       this.#later();
       return;
     }
+    if (!this.#turns.take(this, peer)) return;
     this.#ask(peer, route.epoch, workspace, users);
   }
 
@@ -168,6 +183,7 @@ export class Subscription {
     );
     const header = { topic: this.topic, slot: this.slot, epoch, attempt: UNORDERED, trace: undefined };
     peer.request(header, body, (answer, header) => {
+      this.#turns.answered(peer);
       if (this.#closed || this.#request !== request) return;
       this.#asked = undefined;
       this.#answered(peer, answer, header, waiting);
@@ -179,9 +195,11 @@ export class Subscription {
       this.#peer = undefined;
       const news = answer !== undefined && this.#routing.moved(answer);
       if (this.#asked !== undefined) return; // rerouted by the news already
-      news ? this.#pump() : this.#later();
+      if (news) this.#pump();
+      else if (answer === undefined || this.#turns.refused(this)) this.#later();
       return;
     }
+    this.#turns.open(this);
     this.#failures = 0;
     if (!answer.ok) {
       const error = new ChatError(answer.error.code, answer.error.details);

@@ -7,6 +7,7 @@ import { bodyOf, type Header } from '../protocol/frames.ts';
 import type { Actor } from '../protocol/operations.ts';
 import type { TopicListener, TopicSubscriptions } from '../protocol/owner-client.ts';
 import type { PeerLink } from './peer-link.ts';
+import { SubscribeTurns } from './subscribe-turns.ts';
 import { Subscription } from './subscription.ts';
 import type { Routing } from './topic-queue.ts';
 
@@ -25,6 +26,7 @@ export interface SubscriptionsOptions {
 export class Subscriptions implements TopicSubscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #topics = new Map<TopicId, Subscription>();
+  readonly #turns = new SubscribeTurns();
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
@@ -75,12 +77,14 @@ export class Subscriptions implements TopicSubscriptions {
     this.#options.listener.transient(header.topic, Buffer.from(bodyOf(frame)));
   }
 
-  reroute(matches: (subscription: Subscription) => boolean): void {
+  reroute(matches: (at: { ring: string; slot: number }) => boolean): void {
+    this.#turns.openAll(matches);
     for (const subscription of [...this.#topics.values()]) if (matches(subscription)) subscription.reroute();
   }
 
   peerDown(peer: PeerLink): void {
     for (const subscription of [...this.#topics.values()]) subscription.peerDown(peer);
+    this.#turns.peerDown(peer);
   }
 
   close(error: ChatError): void {
@@ -92,7 +96,7 @@ export class Subscriptions implements TopicSubscriptions {
     let subscription = this.#topics.get(topic);
     if (subscription === undefined) {
       const at = { ring, topic, slot: slotOf(topic) };
-      subscription = new Subscription(at, this.#options.routing, {
+      subscription = new Subscription(at, this.#options.routing, this.#turns, {
         event: (event) => this.#options.listener.event(event),
         transient: (id, json) => this.#options.listener.transient(id, json),
         denied: (id, user) => {

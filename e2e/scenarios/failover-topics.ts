@@ -12,7 +12,7 @@ import type { System } from './system.ts';
 const RING = `${NAMESPACE}/main`;
 /** Channels of one user. */
 const PER_USER = 1_000;
-const MIN_USERS = 10;
+const MIN_USERS = 20;
 /** Apart from the users of other scenarios. */
 const FIRST_USER = 10_000;
 /** Of all channels, those that somebody posts to when the server is killed. */
