@@ -78,21 +78,31 @@ test('every command has examples in its help', () => {
   }
 });
 
-/** Ends the process with 99 when the Kubernetes client is about to be loaded. */
-const NO_KUBERNETES = `data:text/javascript,${encodeURIComponent(
-  "import { registerHooks } from 'node:module'; registerHooks({ resolve: (specifier, context, next) => { if (specifier.includes('@kubernetes/')) process.exit(99); return next(specifier, context); } });",
-)}`;
+/** Ends the process with 99 when one of the packages is about to be loaded. */
+const without = (...packages: string[]): string =>
+  `data:text/javascript,${encodeURIComponent(
+    `import { registerHooks } from 'node:module'; registerHooks({ resolve: (specifier, context, next) => { if (${JSON.stringify(packages)}.some((name) => specifier.startsWith(name))) process.exit(99); return next(specifier, context); } });`,
+  )}`;
 
 test('what is handed over does not wait for the Kubernetes client, whose loading takes a second', (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'chatctl-dev-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, ['--import', NO_KUBERNETES, MAIN, ...args], { encoding: 'utf8' });
+    spawnSync(process.execPath, ['--import', without('@kubernetes/'), MAIN, ...args], { encoding: 'utf8' });
   const { status, stdout, stderr } = run('dev-token', '--dev-dir', dir, '--user-name', 'carol');
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
   assert.equal(run('dev', '--port', 'x').status, 2);
   assert.equal(run('status', '--help').status, 99, 'the probe sees the client where it is needed');
+});
+
+test('stage 1 starts without what only a cluster needs: drivers, gRPC, the Kubernetes client', () => {
+  const needless = without('@kubernetes/', '@grpc/', 'mysql2', 'undici');
+  const entry = join(import.meta.dirname, '../main.ts');
+  const { status, stderr } = spawnSync(process.execPath, ['--import', needless, entry, 'dev', '--help'], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stderr);
 });
 
 test('durations, tables, users', () => {

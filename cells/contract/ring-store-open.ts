@@ -7,6 +7,6 @@ import { openDatabase } from './sql/open-database.ts';
  * dataplane process has, every method rejects with `store_unavailable`.
  */
 export async function openRingStore(url: string): Promise<RingStore & { close(): Promise<void> }> {
-  const db = openDatabase(url, { pool: 3 });
+  const db = await openDatabase(url, { pool: 3 });
   return Object.assign(new SqlRingStore(db), { close: () => db.close() });
 }

@@ -77,7 +77,7 @@ const row = (role: Heartbeat['role'], pod: string, cell: string, change: Partial
 
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'controlplane-'));
-  const db = openDatabase(`sqlite:${dir}/store.db`);
+  const db = await openDatabase(`sqlite:${dir}/store.db`);
   closeStore = () => db.close();
   await db.exclusive(async (run) => {
     for (const sql of [...ringTables(db.dialect), slotLoadTable(db.dialect)]) await run({ sql, params: [] });

@@ -29,7 +29,7 @@ class HandClock implements Clock {
 }
 
 async function openStore(): Promise<RingStore> {
-  const db = openDatabase('sqlite::memory:');
+  const db = await openDatabase('sqlite::memory:');
   await db.exclusive(async (run) => {
     for (const sql of [...ringTables(db.dialect), slotLoadTable(db.dialect)]) await run({ sql, params: [] });
   });

@@ -132,7 +132,7 @@ describe('store: mysql faults', () => {
   });
 
   it('who waits for a connection of a full pool gives up in time', async () => {
-    const db = resources.add(openDatabase(`${url}?pool=1&timeout=200`));
+    const db = resources.add(await openDatabase(`${url}?pool=1&timeout=200`));
     await db.exclusive(async () => {
       await assert.rejects(db.query(statement('SELECT 1')), unavailable);
     });
@@ -141,7 +141,7 @@ describe('store: mysql faults', () => {
   });
 
   it('repeats a transaction that a deadlock ended', async () => {
-    const [a, b] = [transactor(url), transactor(url)];
+    const [a, b] = [await transactor(url), await transactor(url)];
     for (const { db } of [a, b]) resources.add(db);
     await a.db.write([
       statement('CREATE TABLE pair (id INT NOT NULL, n INT NOT NULL, PRIMARY KEY (id))'),
@@ -184,7 +184,7 @@ describe('store: mysql faults', () => {
 });
 
 /** A database whose first transaction waits, before COMMIT, for another's. */
-function transactor(url: string) {
+async function transactor(url: string) {
   const arrived = Promise.withResolvers<void>();
   let other = Promise.resolve();
   let armed = false;
@@ -201,7 +201,7 @@ function transactor(url: string) {
     },
     db: undefined as unknown as Database,
   };
-  self.db = openDatabase(url, {
+  self.db = await openDatabase(url, {
     hooks: {
       beforeCommit: async () => {
         if (!armed) return;

@@ -15,8 +15,8 @@ const RING_POOL = 4;
  * connected to at the first use: opening succeeds while it is down. Call `migrate()` before anything else.
  */
 export async function openStore(url: string, hooks?: DatabaseHooks): Promise<Store> {
-  const db = openDatabase(url, hooks === undefined ? {} : { hooks });
-  const ringDb = db.dialect.name === 'mysql' ? openDatabase(url, { pool: RING_POOL }) : db;
+  const db = await openDatabase(url, hooks === undefined ? {} : { hooks });
+  const ringDb = db.dialect.name === 'mysql' ? await openDatabase(url, { pool: RING_POOL }) : db;
   return storeOver(db, ringDb);
 }
 

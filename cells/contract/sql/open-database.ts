@@ -1,5 +1,4 @@
 import type { Database, DatabaseHooks } from './database.ts';
-import { MysqlDatabase } from './mysql-database.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import { parseStoreUrl } from './store-url.ts';
 
@@ -9,10 +8,11 @@ export interface OpenOptions {
   hooks?: DatabaseHooks;
 }
 
-/** MySQL connects at the first use, so that a process may start before its store. */
-export function openDatabase(url: string, options: OpenOptions = {}): Database {
+/** MySQL connects at the first use, so that a process may start before its store; its driver is loaded for it alone. */
+export async function openDatabase(url: string, options: OpenOptions = {}): Promise<Database> {
   const parsed = parseStoreUrl(url);
   const hooks = options.hooks === undefined ? {} : { hooks: options.hooks };
   if (parsed.engine === 'sqlite') return new SqliteDatabase({ ...parsed, ...hooks });
+  const { MysqlDatabase } = await import('./mysql-database.ts');
   return new MysqlDatabase({ ...parsed, ...hooks, pool: options.pool ?? parsed.pool });
 }

@@ -19,7 +19,7 @@ export function migrationConformance(subject: Subject): void {
   });
 
   it('runs only the steps above the store’s version', async () => {
-    const db = subject.closing(openDatabase(await subject.fresh()));
+    const db = subject.closing(await openDatabase(await subject.fresh()));
     const step = (version: number) => ({
       version,
       name: `step ${version}`,
@@ -33,7 +33,7 @@ export function migrationConformance(subject: Subject): void {
 
   it('leaves a store alone that a newer version migrated, as a rollback finds it', async () => {
     const url = await subject.fresh();
-    const db = subject.closing(openDatabase(url));
+    const db = subject.closing(await openDatabase(url));
     await migrate(db, [...MIGRATIONS, { version: 999, name: 'newer', statements: () => [] }]);
     const store = await subject.open(url);
     assert.deepEqual(await store.migrate(), { from: 999, to: 999 });
@@ -42,7 +42,7 @@ export function migrationConformance(subject: Subject): void {
 
   it('refuses a store that it cannot work on any more, and lets the next one in', async () => {
     const url = await subject.fresh();
-    const db = subject.closing(openDatabase(url));
+    const db = subject.closing(await openDatabase(url));
     await migrate(db, [...MIGRATIONS, { version: 1_000, name: 'future', statements: () => [] }]);
     const store = await subject.open(url);
     for (const _ of [1, 2])
