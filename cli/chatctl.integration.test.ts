@@ -162,12 +162,12 @@ test('pause and resume write intent, and say where it stands; a repeated drain d
   await setStatus('cell-b', { weight: 40, drain: { phase: 'Draining' }, observedGeneration: 99 });
   const paused = await chatctl(['pause', 'cell-b', '--reason', 'watching']);
   assert.equal(paused.code, 0, paused.stderr);
-  assert.match(paused.stdout, /^cell-b stands still at 40 % \(target 0 %\)/);
+  assert.match(paused.stdout, /^cell-b is to stand still: it was at 40 %, its target is 0 %/);
   assert.equal((await chatctl(['drain', 'cell-b'])).code, 0);
   const standing = await drainOf('cell-b');
   assert.deepEqual([standing?.paused, standing?.pauseReason, standing?.targetWeight], [true, 'watching', 0]);
   assert.match((await chatctl(['pause', 'cell-b'])).stdout, /is paused already/);
-  assert.match((await chatctl(['resume', 'cell-b'])).stdout, /goes on at 40 %/);
+  assert.match((await chatctl(['resume', 'cell-b'])).stdout, /is to go on: it was at 40 %/);
   const going = await drainOf('cell-b');
   assert.deepEqual([going?.paused, going?.pauseReason], [false, undefined]);
   assert.match((await chatctl(['resume', 'cell-b'])).stdout, /is not paused/);

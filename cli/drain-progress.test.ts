@@ -57,6 +57,6 @@ test('the line names weight, what is left, the time, and the deadline', () => {
   assert.match(line(blocked), /BLOCKED for 1m: no room {2}OVERDUE by 2s$/);
   assert.match(
     line(progress({ phase: 'paused', blocker: 'Paused at 40 %', blockedSince: at(0) })),
-    /PAUSED for 1s: Paused/,
+    /PAUSED for 1s, at 40 %/,
   );
 });

@@ -28,7 +28,7 @@ function stateText({ progress, pace, nowMs }: Watched): string {
   if (phase === 'done') return 'done';
   const since = blockedSince === undefined ? '' : ` for ${formatAge(blockedSince, nowMs)}`;
   if (phase === 'blocked') return `BLOCKED${since}: ${blocker ?? '?'}`;
-  if (phase === 'paused') return `PAUSED${since}: ${blocker ?? '?'}`;
+  if (phase === 'paused') return `PAUSED${since}, ${blocker?.replace(/^Paused /, '') ?? '?'}`;
   const { ms, by, unknown } = etaOf(progress, pace);
   if (unknown) return ms === 0 ? `${blocker ?? 'waits'}${since}` : `ETA at least ${formatDuration(ms)}`;
   return `ETA ${formatDuration(ms)}${by === 'steps' ? '' : ` (${by})`}`;

@@ -348,7 +348,7 @@ abort?: {
  */
 maxErrorRate?: string
 /**
- * For the drain and the hold; and the same again for the traffic to come back.
+ * For the drain and the hold; and the same again, at least ten minutes, for the traffic to come back.
  */
 maxDuration?: string
 /**

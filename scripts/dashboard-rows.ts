@@ -130,12 +130,12 @@ export const ROWS: readonly (readonly [title: string, panels: readonly PanelSpec
       },
       {
         title: 'Conditions that ask for a look',
-        about: 'Not Ready, Degraded, CapacityBlocked; chatctl describe has the words.',
+        about: 'Not Ready, Degraded, blocked or overdue drains; chatctl describe has the words.',
         unit: 'short',
         queries: [
           ['max by (kind, name) (resource_condition{type="Ready"}) == 0', 'not ready: {{kind}} {{name}}'],
           [
-            'max by (kind, name, type) (resource_condition{type=~"Degraded|CapacityBlocked"}) == 1',
+            'max by (kind, name, type) (resource_condition{type=~"Degraded|CapacityBlocked|DrainOverdue"}) == 1',
             '{{type}}: {{kind}} {{name}}',
           ],
         ],

@@ -124,7 +124,8 @@ async function carryOut(
   }
   const ref = refTo('Cell', context.namespace, name);
   const after = await context.kube.mergePatch<Cell>(ref, { spec: { drain: intent } }, { fieldManager: FIELD_MANAGER });
-  context.terminal.note(`${name} goes ${steps}. Ctrl-C stops only the watching.`);
+  if (intent.paused) context.terminal.note(`${name} is paused at ${plan.weight} %: chatctl resume ${name} goes on.`);
+  else context.terminal.note(`${name} goes ${steps}. Ctrl-C stops only the watching.`);
   if (!options.wait) {
     context.next(`chatctl ${intent.targetWeight === null ? 'undrain' : 'drain'} ${name} --wait`);
     return report(context, after, options);

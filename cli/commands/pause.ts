@@ -31,14 +31,14 @@ async function pause(context: Context, name: string, reason: string | undefined)
     throw new ChatError('refused', { problem: `Not paused: ${name} neither drains nor undrains.` });
   const isPaused = cell.spec.drain?.paused === true;
   if (!isPaused || reason !== undefined) await patch(context, name, { paused: true, pauseReason: reason ?? null });
-  return report(context, cell, { paused: true, said: isPaused ? 'is paused already' : 'stands still' });
+  return report(context, cell, { paused: true, said: isPaused ? 'is paused already' : 'is to stand still' });
 }
 
 async function resume(context: Context, name: string): Promise<ExitCode> {
   const cell = await getResource<Cell>(context.kube, 'Cell', context.namespace, name);
   const isPaused = cell.spec.drain?.paused === true;
   if (isPaused) await patch(context, name, { paused: null, pauseReason: null });
-  return report(context, cell, { paused: false, said: isPaused ? 'goes on' : 'is not paused' });
+  return report(context, cell, { paused: false, said: isPaused ? 'is to go on' : 'is not paused' });
 }
 
 const patch = (context: Context, name: string, drain: object): Promise<Cell> =>
@@ -51,7 +51,10 @@ const patch = (context: Context, name: string, drain: object): Promise<Cell> =>
 function report(context: Context, cell: Cell, { paused, said }: { paused: boolean; said: string }): ExitCode {
   const { name } = cell.metadata;
   const { weight, target } = progressOf(cell);
-  context.print({ cell: name, paused, weight, target }, () => `${name} ${said} at ${weight} % (target ${target} %).\n`);
+  context.print(
+    { cell: name, paused, weight, target },
+    () => `${name} ${said}: it was at ${weight} %, its target is ${target} %.\n`,
+  );
   const verb = cell.spec.drain?.targetWeight === undefined ? 'undrain' : 'drain';
   context.next(paused ? `chatctl resume ${name}` : `chatctl ${verb} ${name} --wait`);
   return EXIT.done;

@@ -211,6 +211,14 @@ test('too long, or not back in time: it ends all the same', () => {
   const slow = new PracticeWorld({ weekly: specOf({ maxDurationMs: MINUTE, holdMs: 2 * MINUTE }) });
   slow.run(isOver(slow));
   assert.deepEqual(outcome(slow), ['Aborted', 'TooLong']);
+  const short = new PracticeWorld({ weekly: specOf({ maxDurationMs: 2000, holdMs: 1000, stepPercent: 5 }) });
+  short.run(() => short.status().run?.outcome !== undefined);
+  short.pass(1000);
+  const lowest = short.cell('cell-b').weight;
+  short.decide(); // takes it back
+  short.decide(); // looks at what it was
+  short.run(isOver(short));
+  assert.deepEqual([outcome(short)[1], last(short)?.lowestWeight], ['TooLong', lowest], 'there is time to come back');
   const stuck = holding();
   stuck.run(() => stuck.cell('cell-b').drain.targetWeight === undefined);
   stuck.setDrain('cell-b', { ...stuck.cell('cell-b').drain, paused: true });

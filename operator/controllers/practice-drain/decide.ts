@@ -11,6 +11,8 @@ import { type Due, dueRun, scheduleProblem } from './schedule.ts';
 import * as say from './words.ts';
 
 const POLL_MS = 1000;
+/** Traffic has at least so long to come back, however short a practice is to be. */
+const RETURN_MS = 10 * 60_000;
 /** Clocks may be set, and a timer has an end: nobody waits longer than this without a look. */
 const LONGEST_WAIT_MS = 3_600_000;
 
@@ -130,7 +132,8 @@ function undo(input: PracticeInput, run: Run, cell: PracticeCell | undefined, no
     return end(input, run, verdict, nowMs);
   const { name, generation, drain } = cell;
   const patch = (to: typeof drain): PracticeDecision => ({ kind: 'cell', name, generation, drain: to });
-  const overdue = nowMs - Date.parse(run.undoneAt ?? run.startedAt) >= input.spec.maxDurationMs;
+  const returnMs = Math.max(RETURN_MS, input.spec.maxDurationMs);
+  const overdue = nowMs - Date.parse(run.undoneAt ?? run.startedAt) >= returnMs;
   if (isDraining(drain, run)) {
     const keeper = keeperOf(reason, cell);
     if (keeper) return patch(handedOver(drain, run, keeper, `Left by practice ${input.name}: ${message}`));
@@ -145,13 +148,16 @@ function undo(input: PracticeInput, run: Run, cell: PracticeCell | undefined, no
     return { kind: 'status', status: say.part(input, { phase: 'Undraining', run: failed }, nowMs), events, retryMs: 1 };
   }
   if (isBack || overdue || input.deleting) return patch(released(drain, run));
-  return { kind: 'status', status: say.part(input, { phase: 'Undraining', run }, nowMs), events: [], retryMs: POLL_MS };
+  // A step that was under way when it was decided counts too.
+  const seen = { ...run, lowestWeight: Math.min(run.lowestWeight ?? cell.weight, cell.weight) };
+  const status = say.part(input, { phase: 'Undraining', run: seen }, nowMs);
+  return { kind: 'status', status, events: [], retryMs: POLL_MS };
 }
 
 const NOT_UNDONE: Verdict = {
   outcome: 'Failed',
   reason: 'NotUndone',
-  message: 'The traffic did not come back within abort.maxDuration. The undrain goes on: see the Cell.',
+  message: 'The traffic did not come back in time. The undrain goes on: see the Cell.',
 };
 
 /** Who keeps the drain when the practice is over; undefined: nobody, it is taken back. */
