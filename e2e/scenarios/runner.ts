@@ -1,5 +1,6 @@
 /** Runs scenarios on one cluster: load on, rounds of the fault, load off, the history checker's word, a verdict as JSON. */
 import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dumpLog } from '../checker/dump-log.ts';
@@ -22,6 +23,7 @@ const ROUNDS_PER_BATCH = 10;
 /** Slots come back to a restarted server within seconds, so that many rounds fit into an hour. */
 const RING_POLICY = { spec: { maxMovesPerMinute: 16_384 } };
 const CONNECT_MS = 90_000;
+const PRESSURE = '/proc/pressure/cpu';
 
 export type Say = (line: string) => void;
 
@@ -96,6 +98,7 @@ export class Runner {
         try {
           await scenario.run(system, round);
         } finally {
+          noteWaitForCpu(round);
           rounds.push(round.end());
         }
       }
@@ -131,6 +134,13 @@ export class Runner {
       load.kill();
     }
   }
+}
+
+/** How much of the last minute somebody on this machine waited for a core: times are worth little where that is much. */
+function noteWaitForCpu(round: Round): void {
+  if (!existsSync(PRESSURE)) return;
+  const [, percent] = /some .*avg60=([\d.]+)/.exec(readFileSync(PRESSURE, 'utf8')) ?? [];
+  if (percent !== undefined) round.note('waited_for_cpu_percent', Number(percent));
 }
 
 async function keep(verdict: BatchVerdict): Promise<void> {
