@@ -39,9 +39,13 @@ export async function startApiServer(dir: string): Promise<Child & { kubeconfig:
   return { ...child(command), kubeconfig };
 }
 
-export function startControlplane(env: Record<string, string>, logFile: string): Child {
+export const startControlplane = (env: Record<string, string>, logFile: string): Child =>
+  startRole('controlplane', env, logFile);
+
+/** A role as a process of its own, with `env` and nothing else for environment. */
+export function startRole(role: 'controlplane' | 'operator', env: Record<string, string>, logFile: string): Child {
   const out = openSync(logFile, 'a');
-  const args = [join(root, 'main.ts'), 'controlplane'];
+  const args = [join(root, 'main.ts'), role];
   return child(spawn(process.execPath, args, { env, stdio: ['ignore', out, out] }));
 }
 

@@ -1,0 +1,221 @@
+// Two replicas of the control plane over one API server and one store, a real Envoy at one of them, and the operator.
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { pino } from 'pino';
+import type { Cell, Condition } from '../../crds/index.ts';
+import { connectControl } from '../contract/ads/index.ts';
+import type { ControlSource } from '../contract/control.ts';
+import { workspaceId } from '../contract/ids.ts';
+import type { Heartbeat } from '../contract/ring-store.ts';
+import { ringTables, SqlRingStore, slotLoadTable } from '../contract/ring-store-sql.ts';
+import { openDatabase } from '../contract/sql/open-database.ts';
+import { systemClock, systemRandom } from '../contract/system-clock.ts';
+import { type Envoy, get, startEnvoy, until } from '../xds/envoy/envoy.test-support.ts';
+import type { NodeConfig } from '../xds/node-config.ts';
+import type { NodeStatus } from '../xds/server.ts';
+import { type Child, Objects, startApiServer, startControlplane, startRole } from './controlplane.test-support.ts';
+
+const NS = 'demo';
+const RING = `${NS}/main`;
+const OURS = 'chatcells.dev/v1alpha1';
+const EDGE = { ip: '127.78.20.1', port: 18_081, taken: 18_082, id: 'edge/cell-a/cell-a-edge-1' };
+const PLANES = { one: '127.78.29.1', two: '127.78.29.2' } as const;
+const XDS = 18_000;
+const ADMIN = 18_080;
+const PATIENCE_MS = 60_000;
+
+let dir: string;
+let api: Awaited<ReturnType<typeof startApiServer>>;
+let objects: Objects;
+let envoy: Envoy;
+let store: SqlRingStore;
+let closeStore: () => Promise<void>;
+let beating: ReturnType<typeof setInterval>;
+const children: Child[] = [];
+const controls: ControlSource[] = [];
+
+const debug = async <T>(ip: string, path: string): Promise<T> =>
+  (await (await fetch(`http://${ip}:${ADMIN}/debug/v1/${path}`)).json()) as T;
+const nodes = (ip: string): Promise<NodeStatus[]> => debug<NodeStatus[]>(ip, 'nodes');
+const cellA = async () =>
+  (await objects.client.get<Cell>({ apiVersion: OURS, kind: 'Cell', namespace: NS, name: 'cell-a' }))!;
+const refused = async (): Promise<Condition | undefined> =>
+  (await cellA()).status?.conditions?.find((c) => c.type === 'ConfigurationRefused');
+const edgePort = (port: number) =>
+  objects.client.mergePatch(
+    { apiVersion: OURS, kind: 'Cell', namespace: NS, name: 'cell-a' },
+    { spec: { edge: { port } } },
+    { fieldManager: 'test' },
+  );
+
+function connect(ip: string, name: string): ControlSource {
+  const control = connectControl({
+    addresses: [`${ip}:${XDS}`],
+    node: { id: `uid-${name}/1`, role: 'gateway', cell: 'cell-a', zone: 'zone-a' },
+    ...{ clock: systemClock, random: systemRandom, log: pino({ level: 'silent' }) },
+    backoff: { baseMs: 50, maxMs: 200 },
+  });
+  controls.push(control);
+  return control;
+}
+
+let counter = 0;
+function beat(): void {
+  for (const cell of ['cell-a', 'cell-b']) {
+    const pod = `${cell}-channel-0`;
+    const row: Heartbeat = {
+      ...{ incarnation: `${pod}/1`, role: 'channel', pod, cell, zone: cell.replace('cell', 'zone'), ring: RING },
+      ...{ address: '127.78.28.1:7000', weight: 1, counter: counter++, state: 'serving' },
+      load: { sockets: 0, slots: 8192, topics: 1, perSecond: cell === 'cell-a' ? 30 : 10 },
+    };
+    store.beat(row).catch(() => {});
+  }
+}
+
+function startPlane(name: keyof typeof PLANES): void {
+  const env = {
+    ...{ KUBECONFIG: api.kubeconfig, POD_NAMESPACE: NS, POD_NAME: `${name}-controlplane-1`, POD_IP: PLANES[name] },
+    ...{ STORE_URL: `sqlite:${dir}/store.db`, STATE_DIR: `${dir}/${name}`, XDS_PORT: `${XDS}`, ADMIN_PORT: `${ADMIN}` },
+  };
+  children.push(startControlplane(env, join(dir, `${name}.log`)));
+}
+
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'replicas-'));
+  const db = openDatabase(`sqlite:${dir}/store.db`);
+  closeStore = () => db.close();
+  await db.exclusive(async (run) => {
+    for (const sql of [...ringTables(db.dialect), slotLoadTable(db.dialect)]) await run({ sql, params: [] });
+  });
+  store = new SqlRingStore(db);
+  api = await startApiServer(join(dir, 'api'));
+  objects = new Objects(api.kubeconfig, NS);
+  await objects.prepare();
+  for (const [i, cell] of ['cell-a', 'cell-b'].entries()) {
+    const spec = { region: 'local', zone: cell.replace('cell', 'zone') };
+    await objects.apply(OURS, 'Cell', cell, { spec: { ...spec, edge: { port: EDGE.port } } });
+    for (const role of ['gateway', 'api']) await objects.pod(cell, role, `127.78.2${i + 1}.1`);
+  }
+  await objects.pod('cell-a', 'edge', EDGE.ip);
+  await objects.apply(OURS, 'ChannelRing', 'main', { spec: { cells: ['cell-a', 'cell-b'] } });
+  await objects.apply(OURS, 'Workspace', 'acme', { spec: { displayName: 'Acme', ring: 'main' } });
+  await objects.status(OURS, 'Workspace', 'acme', {
+    workspaceId: workspaceId(77n),
+    tokenKeys: [{ kid: 'k1', x: 'a'.repeat(43) }],
+  });
+  beating = setInterval(beat, 400);
+  for (const name of ['one', 'two'] as const) {
+    await objects.pod(name, 'controlplane', PLANES[name]);
+    startPlane(name);
+  }
+  for (const ip of Object.values(PLANES))
+    await until(async () => (await get(ip, ADMIN, '/readyz')).status === 200, `${ip} is ready`, PATIENCE_MS);
+  envoy = await startEnvoy({ id: EDGE.id, cell: 'cell-a', podIp: EDGE.ip }, XDS, PLANES.one);
+  await until(async () => (await get(EDGE.ip, EDGE.port, '/healthz')).status === 200, 'the edge serves', PATIENCE_MS);
+});
+after(async () => {
+  clearInterval(beating);
+  await Promise.all(controls.map((c) => c.close()));
+  await envoy?.close();
+  for (const child of children) await child.kill('SIGKILL');
+  await api?.kill();
+  await closeStore?.();
+  if (process.env.KEEP) process.stderr.write(`kept ${dir}\n`);
+  else if (dir) await rm(dir, { recursive: true, force: true });
+});
+
+test('replicas answer alike: the same versions for the same content, to each node of each', async () => {
+  for (const [name, ip] of Object.entries(PLANES)) {
+    const control = connect(ip, name);
+    await control.ready;
+    assert.ok(await control.workspace(workspaceId(77n)));
+  }
+  await until(async () => {
+    const [one, two] = await Promise.all(Object.values(PLANES).map(nodes));
+    const said = (all: NodeStatus[] | undefined) => all?.filter((n) => n.role === 'gateway' && n.converged) ?? [];
+    const versions = (all: NodeStatus[]) =>
+      all.map(({ version, types }) => [version, ...types.map((t) => [t.type, t.state, t.sentVersion, t.ackedVersion])]);
+    if (said(one).length !== 1 || said(two).length !== 1) return false;
+    assert.equal(said(one)[0]!.types.length, 3);
+    return JSON.stringify(versions(said(one))) === JSON.stringify(versions(said(two)));
+  }, 'both have sent the same');
+});
+
+test('who is connected to one replica has acknowledged for all', async () => {
+  await until(async () => (await nodes(PLANES.one)).some((n) => n.id === EDGE.id && n.converged), 'it is synced');
+  assert.ok(!(await nodes(PLANES.two)).some((n) => n.role === 'edge'), 'the edge is not connected to the other one');
+  for (const ip of Object.values(PLANES)) {
+    const [figures] = await debug<{ unreachableEdges?: string[]; refusals?: object[] }[]>(ip, 'cells');
+    assert.deepEqual([figures?.unreachableEdges, figures?.refusals], [[], []], ip);
+  }
+});
+
+test('a node is shown as it was sent, by the replica that it is connected to', async () => {
+  const config = await debug<NodeConfig>(PLANES.one, `nodes/${EDGE.id}/config`);
+  const listener = config.types.find((t) => t.type === 'Listener')?.resources[0];
+  assert.match(JSON.stringify(listener?.sent), new RegExp(`"address":"${EDGE.ip}","port_value":${EDGE.port}`));
+  const elsewhere = await fetch(`http://${PLANES.two}:${ADMIN}/debug/v1/nodes/${EDGE.id}/config`);
+  assert.equal(elsewhere.status, 400);
+});
+
+test('the ring’s figures and plan: load, what would move, and nothing is committed', async () => {
+  type Figures = { epoch: number; loadMaxOverAverage: number; held?: string; members: { perSecond: number }[] };
+  type Plan = { epoch: number; transfers: { from: string; to: string; slots: number; reason: string }[] };
+  const figures = await debug<Figures>(PLANES.two, `rings/${RING}`);
+  assert.deepEqual([figures.loadMaxOverAverage, figures.held], [1.5, undefined]);
+  const quiet = await debug<Plan>(PLANES.two, `rings/${RING}/plan`);
+  assert.deepEqual(quiet.transfers, []);
+  const without = await debug<Plan>(PLANES.two, `rings/${RING}/plan?without=cell-b`);
+  const [move] = without.transfers;
+  assert.deepEqual(
+    [move?.from, move?.to, move?.slots, move?.reason],
+    ['cell-b-channel-0', 'cell-a-channel-0', 8192, 'evacuate'],
+  );
+  const nobody = await fetch(`http://${PLANES.two}:${ADMIN}/debug/v1/rings/${RING}/plan?without=cell-x`);
+  assert.equal(nobody.status, 400);
+  assert.equal((await debug<Figures>(PLANES.two, `rings/${RING}`)).epoch, figures.epoch);
+});
+
+test('what Envoy refuses is told by all replicas and by the Cell, in Envoy’s words, until it accepts', async () => {
+  const env = {
+    ...{ KUBECONFIG: api.kubeconfig, NAMESPACE: NS, POD_NAME: 'operator-0', POD_IP: '127.78.29.3', ADMIN_PORT: '9090' },
+    ...{ IMAGE: 'x', ENVOY_IMAGE: 'x', STORE_SECRET: 'x', SESSION_SECRET: 'x', XDS_ADDRESSES: `${PLANES.one}:${XDS}` },
+  };
+  children.push(startRole('operator', env, join(dir, 'operator.log')));
+  await until(async () => (await refused())?.reason === 'Accepted', 'all is accepted', PATIENCE_MS);
+  const squatter = createServer();
+  await new Promise<void>((resolve) => squatter.listen(EDGE.taken, EDGE.ip, resolve));
+  await edgePort(EDGE.taken);
+  await until(async () => (await refused())?.status === 'True', 'the Cell says so', PATIENCE_MS);
+  const { message } = (await refused())!;
+  assert.match(message, /^cell-a-edge-1 refused Listener: .*cannot bind .*127\.78\.20\.1:18082/);
+  const edge = (await nodes(PLANES.one)).find((n) => n.id === EDGE.id);
+  const listener = edge?.types.find((t) => t.type === 'Listener');
+  assert.equal(listener?.state, 'NACKED');
+  assert.notEqual(listener?.sentVersion, listener?.ackedVersion);
+  const dump = await debug<NodeConfig>(PLANES.one, `nodes/${EDGE.id}/config`);
+  const shown = dump.types.find((t) => t.type === 'Listener')?.resources[0];
+  assert.match(JSON.stringify(shown?.sent), /"port_value":18082/);
+  assert.match(JSON.stringify(shown?.inForce), /"port_value":18081/);
+  assert.equal((await get(EDGE.ip, EDGE.port, '/healthz')).status, 200, 'the last good one is in force');
+  await new Promise((resolve) => squatter.close(resolve));
+  await edgePort(EDGE.port);
+  await until(async () => (await refused())?.status === 'False', 'it is taken back', PATIENCE_MS);
+});
+
+test('equally stale replicas, without an API server, go on serving the same', async () => {
+  await api.kill();
+  for (const [name, ip] of Object.entries(PLANES)) await connect(ip, `late-${name}`).ready;
+  await until(async () => {
+    const late = (await Promise.all(Object.values(PLANES).map(nodes))).map((all) =>
+      all.find((n) => n.id.startsWith('uid-late') && n.converged),
+    );
+    return late[0] !== undefined && late[0].version === late[1]?.version;
+  }, 'both serve new nodes, and alike');
+  for (const name of Object.keys(PLANES))
+    assert.doesNotMatch(await readFile(join(dir, `${name}.log`), 'utf8'), /behind the other replicas/);
+});
