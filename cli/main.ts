@@ -1,10 +1,7 @@
 /** chatctl: writes intent to custom resources and shows what becomes of it. */
 import { resolve } from 'node:path';
-import { CommanderError } from 'commander';
-import { ChatError } from '../cells/contract/errors.ts';
 import type { Environment } from './context.ts';
-import { EXIT, exitCodeOf } from './exit-codes.ts';
-import { handOver, isHandedOver } from './hand-over.ts';
+import { runCommand } from './run-command.ts';
 import { processTerminal } from './terminal.ts';
 
 function processEnvironment(): Environment {
@@ -36,25 +33,4 @@ function processEnvironment(): Environment {
   };
 }
 
-async function main(argv: readonly string[]): Promise<number> {
-  const environment = processEnvironment();
-  const [name, ...args] = argv;
-  try {
-    // Before the command tree: it brings the Kubernetes client with it, a second of start-up that `dev` does not have.
-    if (isHandedOver(name)) return await handOver(environment.root, name, args);
-    const { createProgram } = await import('./program.ts');
-    const { program, exitCode } = createProgram(environment);
-    await program.parseAsync(argv, { from: 'user' });
-    return exitCode();
-  } catch (e: unknown) {
-    if (e instanceof CommanderError) return e.exitCode === 0 ? EXIT.done : EXIT.usage;
-    const error = ChatError.from(e);
-    const cause =
-      error.cause instanceof Error && !error.message.includes(error.cause.message) ? ` (${error.cause.message})` : '';
-    environment.terminal.note(`chatctl: ${error.message}${cause}`);
-    environment.terminal.note(error.hint);
-    return exitCodeOf(e);
-  }
-}
-
-process.exit(await main(process.argv.slice(2)));
+process.exit(await runCommand(process.argv.slice(2), processEnvironment()));

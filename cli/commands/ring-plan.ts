@@ -73,10 +73,7 @@ const REASONS: Record<TransferReason, string> = {
 function planText(name: string, plan: RingPlan): string {
   const { transfers } = plan;
   const slots = transfers.reduce((sum, t) => sum + t.slots, 0);
-  const asked = plan.whatIf && [
-    ...plan.whatIf.without.map((w) => `without ${w}`),
-    ...plan.whatIf.add.map((a) => `with ${a} more`),
-  ];
+  const asked = plan.whatIf && [...plan.whatIf.without.map((w) => `without ${w}`), ...plan.whatIf.add.map(addedText)];
   const given = asked ? ` ${asked.join(', ')}` : '';
   const hold = plan.paused ? `paused (${plan.pauseReason ?? 'no reason given'})` : heldText(plan);
   const waits = hold === undefined ? '' : `Nothing is started now: ${hold}.\n`;
@@ -97,11 +94,17 @@ function planText(name: string, plan: RingPlan): string {
   return [head + waits, ...(slots === 0 ? [] : [table, legend + budgetText(plan)]), memberTable(plan)].join('\n');
 }
 
+/** Of `cell-c` or `cell-c=2`. */
+function addedText(asked: string): string {
+  const [cell, count = '1'] = asked.split('=');
+  return `with ${count} more in ${cell}`;
+}
+
 function budgetText(plan: RingPlan): string {
   const ms = rebalanceMs(plan);
-  return ms === undefined
-    ? ''
-    : `Budget: ${formatCount(plan.maxMovesPerMinute)} moves a minute, ${formatCount(plan.hotSlots.maxMovesPerMinute)} for load; about ${formatDuration(ms)}.\n`;
+  if (ms === undefined) return '';
+  const hot = slotsBy(plan, ['hot']) === 0 ? '' : ` (${formatCount(plan.hotSlots.maxMovesPerMinute)} for load)`;
+  return `Budget of rebalancing: ${formatCount(plan.maxMovesPerMinute)} moves a minute${hot}; about ${formatDuration(ms)}.\n`;
 }
 
 const memberTable = (plan: RingPlan): string =>
