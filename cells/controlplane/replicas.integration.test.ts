@@ -12,6 +12,7 @@ import type { ControlSource } from '../contract/control.ts';
 import { workspaceId } from '../contract/ids.ts';
 import type { Heartbeat } from '../contract/ring-store.ts';
 import { ringTables, SqlRingStore, slotLoadTable } from '../contract/ring-store-sql.ts';
+import { nextTable } from '../contract/ring-table.ts';
 import { openDatabase } from '../contract/sql/open-database.ts';
 import { systemClock, systemRandom } from '../contract/system-clock.ts';
 import { type Envoy, get, startEnvoy, until } from '../xds/envoy/envoy.test-support.ts';
@@ -76,6 +77,24 @@ function beat(): void {
   }
 }
 
+/** Two slots change places, once there is a table: nothing is to be put back. */
+async function changeHands(): Promise<void> {
+  await until(
+    async () => {
+      const table = await store.readTable(RING);
+      if (!table?.members.length) return false;
+      const next = nextTable(table);
+      for (const slot of [table.owner.indexOf(0), table.owner.indexOf(1)]) {
+        [next.owner[slot], next.standby[slot]] = [table.standby[slot]!, table.owner[slot]!];
+        next.slotEpoch[slot] = next.epoch;
+      }
+      return store.compareAndSetTable(next);
+    },
+    'a slot has changed hands',
+    PATIENCE_MS,
+  );
+}
+
 function startPlane(name: keyof typeof PLANES): void {
   const env = {
     ...{ KUBECONFIG: api.kubeconfig, POD_NAMESPACE: NS, POD_NAME: `${name}-controlplane-1`, POD_IP: PLANES[name] },
@@ -111,9 +130,14 @@ before(async () => {
   for (const name of ['one', 'two'] as const) {
     await objects.pod(name, 'controlplane', PLANES[name]);
     startPlane(name);
+    await until(
+      async () => (await get(PLANES[name], ADMIN, '/readyz')).status === 200,
+      `${name} is ready`,
+      PATIENCE_MS,
+    );
+    // The one has seen a change that the other finds done.
+    if (name === 'one') await changeHands();
   }
-  for (const ip of Object.values(PLANES))
-    await until(async () => (await get(ip, ADMIN, '/readyz')).status === 200, `${ip} is ready`, PATIENCE_MS);
   envoy = await startEnvoy({ id: EDGE.id, cell: 'cell-a', podIp: EDGE.ip }, XDS, PLANES.one);
   await until(async () => (await get(EDGE.ip, EDGE.port, '/healthz')).status === 200, 'the edge serves', PATIENCE_MS);
 });
