@@ -12,7 +12,7 @@ import {
 } from '../contract/ads/resources.ts';
 import type { DrainOrder } from '../contract/control.ts';
 import type { RingTable } from '../contract/ring-table.ts';
-import { type Resource, resource, type Snapshot, snapshot } from '../xds/snapshot.ts';
+import { datedResource, type Resource, resource, type Snapshot, snapshot } from '../xds/snapshot.ts';
 import { drainOrderOf, workspaceEntryOf } from './orders.ts';
 
 interface CutRing {
@@ -36,7 +36,7 @@ export class DataplaneSnapshots {
   #order(cell: Cell): Resource {
     const order = drainOrderOf(cell, this.#orders.get(cell.metadata.name));
     this.#orders.set(cell.metadata.name, order);
-    return resource(order.cell, encodeDrainOrder(order));
+    return datedResource(order.cell, encodeDrainOrder(order), encodeDrainOrder({ ...order, generation: 0 }));
   }
 
   /** The watched objects are never changed in place: the same object gives the same bytes. */
@@ -57,7 +57,9 @@ export class DataplaneSnapshots {
       : cutTable(table).map((range, i) => {
           const before = last?.ranges[i];
           if (before && sameRoutes(before.range, range)) return before;
-          return { range, resource: resource(slotRangeName(table.ring, range.range), encodeSlotRange(range)) };
+          const content = encodeSlotRange({ ...range, epoch: 0 });
+          const name = slotRangeName(table.ring, range.range);
+          return { range, resource: datedResource(name, encodeSlotRange(range), content) };
         });
     if (!reuse) this.#rings.set(table.ring, { table, ranges });
     return ranges.map((r) => r.resource);

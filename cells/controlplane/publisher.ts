@@ -32,6 +32,8 @@ const COALESCE_MS = 20;
 
 interface SavedResource {
   name: string;
+  /** Missing in what an earlier version wrote: the hash of the value. */
+  version?: string;
   value: string;
   needs?: readonly ResourceRef[];
 }
@@ -167,10 +169,13 @@ export class Publisher implements SnapshotSource {
   }
 }
 
-const save = ({ name, bytes, needs }: Resource): SavedResource => ({
+const save = ({ name, version, bytes, needs }: Resource): SavedResource => ({
   name,
+  version,
   value: Buffer.from(bytes).toString('base64'),
   ...(needs.length > 0 ? { needs } : {}),
 });
-const restore = ({ name, value, needs }: SavedResource): Resource =>
-  resource(name, Buffer.from(value, 'base64'), needs ?? []);
+const restore = ({ name, version, value, needs }: SavedResource): Resource => ({
+  ...resource(name, Buffer.from(value, 'base64'), needs),
+  ...(version === undefined ? {} : { version }),
+});

@@ -33,6 +33,15 @@ export const resource = (name: string, bytes: Uint8Array, needs: readonly Resour
   needs,
 });
 
+/**
+ * A resource with an epoch or generation in it, which says when a replica first saw its content and so differs between
+ * replicas: the version is the hash of `content`, the bytes without it.
+ */
+export const datedResource = (name: string, bytes: Uint8Array, content: Uint8Array): Resource => ({
+  ...resource(name, bytes),
+  version: hash(content),
+});
+
 /** A type that is as in `last` keeps its very map, by which sessions see at once that nothing of it has changed. */
 export function snapshot(types: Readonly<Record<string, readonly Resource[]>>, last?: Snapshot): Snapshot {
   const maps = new Map<string, Resources>();
