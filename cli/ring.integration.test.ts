@@ -106,7 +106,7 @@ async function pod(name: string, labels: Record<string, string>, ip: string): Pr
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'chatctl-ring-'));
   api = await startTestApiServer();
-  const db = openDatabase(`sqlite:${dir}/store.db`);
+  const db = await openDatabase(`sqlite:${dir}/store.db`);
   closeStore = () => db.close();
   await db.exclusive(async (run) => {
     for (const sql of [...ringTables(db.dialect), slotLoadTable(db.dialect)]) await run({ sql, params: [] });

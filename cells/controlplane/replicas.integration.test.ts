@@ -27,7 +27,7 @@ const EDGE = { ip: '127.78.20.1', port: 18_081, taken: 18_082, id: 'edge/cell-a/
 const PLANES = { one: '127.78.29.1', two: '127.78.29.2' } as const;
 const XDS = 18_000;
 const ADMIN = 18_080;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 let dir: string;
 let api: Awaited<ReturnType<typeof startApiServer>>;
@@ -105,7 +105,7 @@ function startPlane(name: keyof typeof PLANES): void {
 
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'replicas-'));
-  const db = openDatabase(`sqlite:${dir}/store.db`);
+  const db = await openDatabase(`sqlite:${dir}/store.db`);
   closeStore = () => db.close();
   await db.exclusive(async (run) => {
     for (const sql of [...ringTables(db.dialect), slotLoadTable(db.dialect)]) await run({ sql, params: [] });
