@@ -32,6 +32,14 @@ test('ring', async () => {
   }
 });
 
+test('xds', async () => {
+  const result = await smoke('xds');
+  for (const contestant of ['control plane', 'go-control-plane snapshot', 'go-control-plane linear']) {
+    for (const key of ['endpointsP50', 'weightsP99', 'bytes'])
+      assert.ok(values(result, key)[contestant]!.every((n) => n > 0));
+  }
+});
+
 test('usage', () => {
   assert.equal(run('nonsense').status, 2);
   assert.equal(run('ring', '--rounds', 'many').status, 2);

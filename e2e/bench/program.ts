@@ -26,6 +26,12 @@ export class Program {
     return value;
   }
 
+  /** Rejects when it ends. */
+  async failure(): Promise<never> {
+    await once(this.#process, 'exit');
+    throw new Error(`${this.#process.spawnfile} ended with ${this.#process.exitCode}`);
+  }
+
   tell(line: string): void {
     this.#process.stdin.write(`${line}\n`);
   }

@@ -30,13 +30,17 @@ export function formatResult(result: Result): string {
 
 const verdict = ({ holds: held }: Claim, smoke: boolean): string => (smoke ? '·' : held ? '√' : '×');
 
-/** Median and, in brackets, the lowest and highest round. */
-function figureTable(figures: readonly Figure[]): string[] {
+/** Median and, in brackets, the lowest and highest round, under a head line. */
+export function figureRows(figures: readonly Figure[]): string[][] {
   const names = [...new Set(figures.flatMap((f) => Object.keys(f.values)))];
-  const lines = [
-    ['FIGURE', 'UNIT', ...names.map((n) => n.toUpperCase())],
+  return [
+    ['figure', 'unit', ...names],
     ...figures.map((f) => [f.what, f.unit, ...names.map((n) => spread(f.values[n] ?? []))]),
   ];
+}
+
+function figureTable(figures: readonly Figure[]): string[] {
+  const lines = figureRows(figures).map((line, i) => (i === 0 ? line.map((cell) => cell.toUpperCase()) : line));
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
   return lines.map((line) =>
     line
