@@ -69,10 +69,11 @@ export const CONDITIONS = {
     'CapacityBlocked',
     'DrainOverdue',
     'GrayFailure',
+    'GatewayFailure',
     'ConfigurationRefused',
   ],
   ChannelRing: ['Converged', 'Rebalancing', 'Degraded'],
-  Workspace: ['Placed', 'Ready', 'Moving', 'RingOutsideCells'],
+  Workspace: ['Placed', 'Ready', 'Moving', 'RingOutsideCells', 'RequestsFail'],
   PracticeDrain: ['Ready', 'Running', 'LastRunSucceeded'],
 } as const satisfies Record<Kind, readonly string[]>;
 

@@ -188,6 +188,14 @@ past?: string
 }
 }
 /**
+ * Gateways that are drained alone, since they fail while the rest of the cell does not.
+ */
+drainingGateways?: {
+pod: string
+since: string
+reason: string
+}[]
+/**
  * Edges that have not acknowledged the weights in force.
  */
 unreachableEdges?: string[]

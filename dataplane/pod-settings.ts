@@ -1,5 +1,5 @@
 /** Settings that the dataplane roles share; the operator sets them in every Pod. */
-import { integer, list, type Settings, text } from '../cells/contract/process/config.ts';
+import { duration, integer, list, type Settings, text } from '../cells/contract/process/config.ts';
 import { parseSessionKeys } from './auth/session-tokens.ts';
 
 const port = { min: 0, max: 65_535 };
@@ -13,6 +13,11 @@ export const podSettings = {
   zone: text('ZONE', 'Zone of the Cell.'),
   region: text('REGION', 'Region of the Cell.'),
   storeUrl: text('STORE_URL', 'mysql://user:password@host:port/database or sqlite:/path.'),
+  slowMs: duration(
+    'SLOW_CALL',
+    'A call to another process, or an event on its way to one, that takes longer counts as failed in the load reports.',
+    '250ms',
+  ),
   adminPort: integer('ADMIN_PORT', 'Port of /livez, /readyz and /metrics.', port, '9090'),
   otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', 'OTLP/HTTP receiver for traces; empty for none.', ''),
 } as const satisfies Settings;

@@ -1,5 +1,14 @@
 /** Configuration of the operator; the chart sets it. */
-import { type Config, duration, integer, json, list, type Settings, text } from '../cells/contract/process/config.ts';
+import {
+  type Config,
+  duration,
+  flag,
+  integer,
+  json,
+  list,
+  type Settings,
+  text,
+} from '../cells/contract/process/config.ts';
 
 export interface EdgeUrl {
   zone: string;
@@ -85,6 +94,18 @@ export const settings = {
     { min: 1, max: 1_000_000 },
     '5',
   ),
+  graySlowCallMs: duration(
+    'GRAY_FAILURE_SLOW_CALL',
+    'A call between processes, or an event on its way to a gateway, that takes longer counts as failed.',
+    '250ms',
+  ),
+  grayDisconnects: integer(
+    'GRAY_FAILURE_DISCONNECTS',
+    'Sockets that a gateway loses in a minute above which it is drained alone.',
+    { min: 1, max: 1_000_000_000 },
+    '10000',
+  ),
+  grayDrainGateways: flag('GRAY_FAILURE_DRAIN_GATEWAYS', 'Whether a gateway that fails alone is drained.', 'true'),
   grayClearAfterMs: duration(
     'GRAY_FAILURE_CLEAR_AFTER',
     'How long a zone has to be well to count as well again.',

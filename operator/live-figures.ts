@@ -36,7 +36,10 @@ export interface LiveFigures {
   cell(name: string): Promise<CellFigures | undefined>;
   cells(): Promise<readonly CellFigures[] | undefined>;
   ring(namespace: string, name: string): Promise<RingFigures | undefined>;
-  /** What the zones saw of one another in the last two minutes; undefined when no control plane answered. */
+  /**
+   * What the zones saw of one another in the last two minutes; undefined when no control plane answered. Every replica
+   * is asked: one in a bad zone does not reach the others, and the report of which least is missing is taken.
+   */
   health(): Promise<HealthReport | undefined>;
 }
 
@@ -73,20 +76,28 @@ export class ControlplaneFigures implements LiveFigures {
     return this.#ask(`/debug/v1/rings/${namespace}/${name}`, isRingFigures);
   }
 
-  health(): Promise<HealthReport | undefined> {
-    return this.#ask('/debug/v1/health', isHealthReport);
+  async health(): Promise<HealthReport | undefined> {
+    const ask = (address: string) => this.#askOne(address, '/debug/v1/health', isHealthReport);
+    const reports = (await Promise.all(this.#addresses().map(ask))).filter((r) => r !== undefined);
+    return reports.sort((a, b) => a.missingReplicas - b.missingReplicas)[0];
   }
 
   async #ask<R>(path: string, check: (value: unknown) => value is R): Promise<R | undefined> {
     for (const address of this.#addresses()) {
-      try {
-        const response = await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-        const body: unknown = await response.json();
-        if (response.ok && check(body)) return body;
-        this.#log.debug({ address, path, status: response.status }, 'no figures');
-      } catch (err) {
-        this.#log.debug({ address, path, err }, 'the control plane did not answer');
-      }
+      const answer = await this.#askOne(address, path, check);
+      if (answer !== undefined) return answer;
+    }
+    return undefined;
+  }
+
+  async #askOne<R>(address: string, path: string, check: (value: unknown) => value is R): Promise<R | undefined> {
+    try {
+      const response = await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const body: unknown = await response.json();
+      if (response.ok && check(body)) return body;
+      this.#log.debug({ address, path, status: response.status }, 'no figures');
+    } catch (err) {
+      this.#log.debug({ address, path, err }, 'the control plane did not answer');
     }
     return undefined;
   }

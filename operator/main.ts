@@ -8,7 +8,7 @@ import { parseConfig } from '../cells/contract/process/config.ts';
 import { createLogger, type Logger } from '../cells/contract/process/log.ts';
 import type { Role, RunningRole } from '../cells/contract/process/role.ts';
 import { systemClock as clock, systemRandom as random } from '../cells/contract/system-clock.ts';
-import { HEALTH_POLICY, windowBucketsOf } from '../cells/health/policy.ts';
+import { windowBucketsOf } from '../cells/health/policy.ts';
 import { type OperatorConfig, settings } from './config.ts';
 import { cellController } from './controllers/cell/controller.ts';
 import { channelRingController } from './controllers/channelring/controller.ts';
@@ -112,13 +112,15 @@ function control(
   manager.control(practiceDrainController({ ...shared, cells, practices, events: recorder('practice-drain') }));
   manager.control(
     grayFailureController({
-      ...{ client, figures, nowMs, cells: world.cells, events: recorder('gray-failure') },
+      ...{ client, figures, nowMs, events: recorder('gray-failure') },
+      ...{ cells: world.cells, pods: world.pods, workspaces: world.workspaces },
       policy: {
         windowBuckets: windowBucketsOf(config.grayWindowMs),
         errorRate: config.grayErrorPercent / 100,
         minRequests: config.grayMinRequests,
-        disconnectsPerMinute: HEALTH_POLICY.disconnectsPerMinute,
+        disconnectsPerMinute: config.grayDisconnects,
       },
+      drainGateways: config.grayDrainGateways,
       clearAfterMs: config.grayClearAfterMs,
       capacityFloor: config.grayCapacityPercent / 100,
       monotonicMs: () => clock.monotonicMs(),

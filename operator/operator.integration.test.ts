@@ -11,7 +11,7 @@ import { eventsAbout } from '../cells/contract/kube/events.ts';
 import { eventually } from '../cells/contract/kube/eventually.test-support.ts';
 import type { KubeObject } from '../cells/contract/kube/objects.ts';
 import type { RunningRole } from '../cells/contract/process/role.ts';
-import { background, lossyZone, World } from '../cells/health/traffic.test-support.ts';
+import { background, badWorkspace, lossyZone, World } from '../cells/health/traffic.test-support.ts';
 import type { Cell, ChannelRing, PracticeDrain, Workspace } from '../crds/index.ts';
 import { cellPods, operatorKubeconfig, StandInControlplane, standInPod, writesSeen } from './cluster.test-support.ts';
 import { runOperator } from './main.ts';
@@ -205,6 +205,11 @@ test('a zone that fails in the gray way drains its Cell; who undrains is obeyed;
   await eventually(async () => assert.equal(conditionOf(await cell('cell-b'), 'GrayFailure')?.reason, 'Manual'));
   assert.equal((await cell('cell-b')).spec.drain?.targetWeight, undefined);
   await patchSpec('cell-b', { drain: { ...drain, mode: 'Auto' } });
+  await eventually(async () =>
+    assert.match((await cell('cell-b')).status?.drain?.blocker ?? '', /the slots leave first/),
+  );
+  assert.equal((await cell('cell-b')).status?.weight, 100);
+  controlplane.set('cell-b', { slots: 0 });
   await eventually(async () => assert.equal((await cell('cell-b')).status?.weight, 0));
   const drained = await cell('cell-b');
   assert.equal(drained.spec.drain?.initiator, 'GrayFailure');
@@ -220,6 +225,79 @@ test('a zone that fails in the gray way drains its Cell; who undrains is obeyed;
     assert.ok(reasons.includes(reason), reasons.join());
   assert.equal(isTrue(await cell('cell-a'), 'GrayFailure'), false);
   await patchSpec('cell-b', { drain: { mode: 'Manual' } });
+  controlplane.set('cell-b', { slots: 8192 });
+});
+
+test('a gateway that fails alone is taken out, evicted and replaced by its Deployment; its Cell keeps its traffic', async () => {
+  const gateways = ['cell-b-gateway-0', 'cell-b-gateway-1'];
+  const place = { component: 'gateway', cell: 'cell-b', zone: 'zone-b', ready: true };
+  for (const name of gateways) await standInPod(api, { name, ...place });
+  const world = new World({ seed: 3, faults: [background(0.001)] });
+  for (let bucket = 0; bucket < 13; bucket++) controlplane.health = world.next();
+  const target = (pod: string, lost: number) => {
+    return { pod, cell: 'cell-b', zone: 'zone-b', role: 'gateway' as const, buckets: [], disconnectsPerMinute: lost };
+  };
+  controlplane.health!.targets.push(target(gateways[0]!, 12_000), target(gateways[1]!, 3));
+  const drained = await eventually(async () => {
+    const now = await cell('cell-b');
+    return now.status?.drainingGateways?.length === 1 && now;
+  });
+  const [going] = drained.status!.drainingGateways!;
+  assert.equal(going?.pod, gateways[0]);
+  assert.match(going!.reason, /it lost about 12,000 sockets in a minute/);
+  assert.deepEqual(
+    [conditionOf(drained, 'GatewayFailure')?.reason, drained.status?.weight, isTrue(drained, 'GrayFailure')],
+    ['Draining', 100, false],
+  );
+  // What the disruption controller would say: an API server alone has none, and lets no Pod be evicted.
+  const budget = ref('PodDisruptionBudget', 'cell-b-gateway', 'policy/v1');
+  const { generation } = (await api.client.get<KubeObject>(budget))!.metadata;
+  const counts = { disruptionsAllowed: 1, currentHealthy: 2, desiredHealthy: 1, expectedPods: 2 };
+  const allowed = { status: { ...counts, observedGeneration: generation } };
+  await api.client.mergePatch(budget, allowed, { ...user, subresource: 'status' });
+  // As if it had begun a minute ago: it is evicted at the next look.
+  const since = new Date(Date.now() - 60_000).toISOString();
+  const patch = { status: { drainingGateways: [{ ...going, since }] } };
+  await api.client.mergePatch(ref('Cell', 'cell-b'), patch, { ...user, subresource: 'status' });
+  await eventually(async () => {
+    const pod = await api.client.get<KubeObject>(ref('Pod', gateways[0]!, 'v1'));
+    return pod === undefined || pod.metadata.deletionTimestamp !== undefined;
+  }, 30_000);
+  // What the kubelet does when the processes have ended.
+  await api.client.request({
+    method: 'DELETE',
+    path: `/api/v1/namespaces/${api.namespace}/pods/${gateways[0]}`,
+    contentType: 'application/json',
+    body: JSON.stringify({ kind: 'DeleteOptions', apiVersion: 'v1', gracePeriodSeconds: 0 }),
+  });
+  await eventually(async () => {
+    const now = await cell('cell-b');
+    assert.deepEqual(
+      [now.status?.drainingGateways, conditionOf(now, 'GatewayFailure')?.reason],
+      [undefined, 'Healthy'],
+    );
+  }, 60_000);
+  const reasons = (await eventsAbout(api.client, drained)).map((e) => e.reason);
+  for (const reason of ['GatewayFailureDraining', 'GatewayEvicted', 'GatewaysHealthy'])
+    assert.ok(reasons.includes(reason), reasons.join());
+  await standInPod(api, { name: gateways[0]!, ...place });
+});
+
+test('a workspace that fails alone is named on its object, and well again when it is', async () => {
+  const id = (await workspace('acme')).status!.workspaceId!;
+  const world = new World({ seed: 4, faults: [background(0.001), badWorkspace('T0', 0.6)] });
+  for (let bucket = 0; bucket < 13; bucket++) controlplane.health = world.next();
+  const named = JSON.parse(JSON.stringify(controlplane.health).replaceAll('"T0"', JSON.stringify(id)));
+  controlplane.health = named;
+  await eventually(async () => assert.equal(conditionOf(await workspace('acme'), 'RequestsFail')?.reason, 'Alone'));
+  const well = new World({ seed: 5, faults: [background(0.001)] });
+  for (let bucket = 0; bucket < 13; bucket++) controlplane.health = well.next();
+  await eventually(
+    async () => assert.equal(conditionOf(await workspace('acme'), 'RequestsFail')?.reason, 'Well'),
+    30_000,
+  );
+  const reasons = (await eventsAbout(api.client, await workspace('acme'))).map((e) => e.reason);
+  for (const reason of ['RequestsFail', 'RequestsSucceed']) assert.ok(reasons.includes(reason), reasons.join());
 });
 
 test('a refused configuration is said on the Cell in the words of the process, once, until it is accepted', async () => {

@@ -36,7 +36,10 @@ export interface WorkspaceEntry {
   generation: number;
 }
 
-/** Tells the gateways of a cell to keep at most `keepPercent` of the sockets that they had when the drain began. */
+/**
+ * Tells the gateways of a cell to keep at most `keepPercent` of the sockets that they had when the drain began, and some
+ * of them to keep none.
+ */
 export interface DrainOrder {
   cell: string;
   /** Raised at each change; a lower one is ignored. */
@@ -47,6 +50,8 @@ export interface DrainOrder {
   /** Time over which a gateway spreads the sockets that it sheds for this order, in milliseconds. */
   spreadMs: number;
   reason: string;
+  /** Pods of gateways that are drained alone: they keep no socket, whatever the rest says. */
+  gateways: readonly string[];
 }
 
 export interface ControlSource {

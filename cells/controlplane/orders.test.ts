@@ -35,6 +35,15 @@ test('the generation rises when the order changes and only then', () => {
   assert.equal(drainOrderOf(cell('13', { weight: 80 }), same).generation, 13, 'also when the drain ends');
 });
 
+test('a gateway that is drained alone is named in the order of its cell, under a generation of its own', () => {
+  const alone = (...pods: string[]) => ({ drainingGateways: pods.map((pod) => ({ pod, since: '', reason: 'ill' })) });
+  const calm = drainOrderOf(cell('10', {}), undefined);
+  const named = drainOrderOf(cell('11', alone('g-2', 'g-1')), calm);
+  assert.deepEqual([named.generation, named.draining, named.gateways], [11, false, ['g-1', 'g-2']]);
+  assert.equal(drainOrderOf(cell('12', alone('g-1', 'g-2')), named), named);
+  assert.deepEqual(drainOrderOf(cell('13', {}), named).gateways, []);
+});
+
 test('the order carries the step interval and the reason', () => {
   const order = drainOrderOf(cell('1', draining(9), { stepInterval: '500ms', reason: 'practice' }), undefined);
   assert.deepEqual([order.spreadMs, order.reason], [500, 'practice']);

@@ -12,6 +12,10 @@ function isShedding({ status }: Cell): boolean {
   return phase === 'Draining' || phase === 'Drained';
 }
 
+/** Gateways of a cell that are drained alone, by the names of their Pods. */
+export const gatewaysDrainedAlone = ({ status }: Cell): string[] =>
+  (status?.drainingGateways ?? []).map((g) => g.pod).sort();
+
 /**
  * The order of a cell. `before` keeps its generation while nothing else has changed; otherwise the generation is the
  * Cell's resource version, which only rises.
@@ -26,10 +30,12 @@ export function drainOrderOf(cell: Cell, before: DrainOrder | undefined): DrainO
     keepPercent: draining ? Math.min(100, Math.ceil((100 * weightInForce(spec, status)) / from)) : 100,
     spreadMs: parseDurationMs(spec.drain?.stepInterval ?? '2s'),
     reason: spec.drain?.reason ?? '',
+    gateways: gatewaysDrainedAlone(cell),
   };
   const same =
     before !== undefined &&
-    (['cell', 'draining', 'keepPercent', 'spreadMs', 'reason'] as const).every((k) => before[k] === order[k]);
+    (['cell', 'draining', 'keepPercent', 'spreadMs', 'reason'] as const).every((k) => before[k] === order[k]) &&
+    before.gateways.join() === order.gateways.join();
   return same ? before : { ...order, generation: Number(metadata.resourceVersion) };
 }
 

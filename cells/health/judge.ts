@@ -8,7 +8,7 @@
 import type { HealthPolicy } from './policy.ts';
 import { badGateways, badProcesses, type GatewayVerdict, isExplained } from './processes.ts';
 import type { HealthReport, Hop, Pair } from './report.ts';
-import { type Count, rateOf, type State, stateOf, sum, total } from './series.ts';
+import { addUp, CONTRAST, type Count, rateOf, type State, standsOut, stateOf, sum, total } from './series.ts';
 
 /** Why nobody is blamed although something fails. */
 export type Withheld = 'MissingReplicas' | 'Everywhere' | 'Ambiguous' | 'OneObserver';
@@ -22,17 +22,28 @@ export interface BadZone {
   errorRate: number;
 }
 
+export interface BadWorkspace {
+  /** Its id. */
+  workspace: string;
+  /** Share of its requests that failed over the window, 0–1. */
+  errorRate: number;
+}
+
 export interface Verdict {
   badZone: BadZone | undefined;
   withheld: Withheld | undefined;
+  /** Fails by itself: it drains nothing, and is left out of the rest of the verdict. */
+  badWorkspace: BadWorkspace | undefined;
   /** To be drained by themselves, the worst first; of a bad zone none, since it is drained as a whole. */
   badGateways: GatewayVerdict[];
 }
 
-/** On an edge's request hang the other two hops: where those fail, it fails in healthy zones too. */
+/** On an edge's request hang the other two hops: where those fail it fails too, and tells nothing of its own. */
 const LEAVES: readonly Hop[] = ['owner', 'fanout'];
-/** What is bad by itself fails this many times as often as the rest. */
-const CONTRAST = 2;
+/** Part of the window's buckets in which it has to be the zone that fails, and not everything. */
+const ZONE_STANDS = 5 / 6;
+/** A workspace is compared with the others where it had so many errors: of the few anyone may have had most. */
+const WORST_ERRORS = 3;
 /** What one zone saw of another on one hop. */
 interface Direction {
   hop: Hop;
@@ -40,19 +51,26 @@ interface Direction {
   targetZone: string;
   counts: Count[];
   state: State;
+  /** It fails, and a bad process is why. */
+  explained?: true;
 }
 
 export function judge(report: HealthReport, policy: HealthPolicy): Verdict {
   const without = worstWorkspace(report);
   const processes = badProcesses(report, policy, without);
   const directions = directionsOf(report.pairs, policy, without).map((d) =>
-    d.state !== 'fine' && isExplained(processes, d) ? { ...d, state: 'unknown' as const } : d,
+    d.state !== 'fine' && isExplained(processes, d) ? { ...d, state: 'unknown' as const, explained: true as const } : d,
   );
   const zones = [...new Set(directions.flatMap((d) => [d.observerZone, d.targetZone]))].sort();
   const { badZone, withheld } = blame(zones, directions, report, policy);
   const gateways = badGateways(report, processes, policy);
   const inBadZone = new Set(report.targets.filter((t) => t.zone === badZone?.zone).map((t) => t.pod));
-  return { badZone, withheld, badGateways: gateways.filter((g) => !inBadZone.has(g.pod)) };
+  return {
+    badZone,
+    withheld,
+    badWorkspace: badWorkspace(without, report, policy),
+    badGateways: gateways.filter((g) => !inBadZone.has(g.pod)),
+  };
 }
 
 function blame(
@@ -61,10 +79,18 @@ function blame(
   report: HealthReport,
   policy: HealthPolicy,
 ): { badZone: BadZone | undefined; withheld: Withheld | undefined } {
-  const accused = zones.map((zone) => accuse(zone, zones, directions)).filter((a) => a !== undefined);
   const none = (withheld: Withheld | undefined) => ({ badZone: undefined, withheld });
-  if (accused.length === 0) return none(undefined);
-  const standing = accused.filter((a) => !contradicted(a, directions, policy));
+  const failing = (zone: string): Direction[] => {
+    const all = directions.filter((d) => d.state === 'failing' && crosses(d, zone));
+    const leaves = all.filter((d) => LEAVES.includes(d.hop));
+    const explained = directions.some((d) => d.explained && LEAVES.includes(d.hop));
+    return explained || leaves.length > 0 ? leaves : all;
+  };
+  if (!zones.some((zone) => accuse(zone, zones, failing(zone)))) return none(undefined);
+  const standing = zones.flatMap((zone) => {
+    const its = failing(zone).filter((d) => isIts(zone, d, directions, policy));
+    return accuse(zone, zones, its) ?? [];
+  });
   const [only, second] = standing;
   if (only === undefined) return none('Everywhere');
   if (second !== undefined) return none('Ambiguous');
@@ -76,8 +102,7 @@ function blame(
 }
 
 /** A zone whose links to at least two thirds of the others fail, in either direction and on any hop. */
-function accuse(zone: string, zones: readonly string[], directions: readonly Direction[]): BadZone | undefined {
-  const failing = directions.filter((d) => d.state === 'failing' && crosses(d, zone));
+function accuse(zone: string, zones: readonly string[], failing: readonly Direction[]): BadZone | undefined {
   const others = new Set(failing.map((d) => (d.targetZone === zone ? d.observerZone : d.targetZone)));
   if (others.size === 0 || others.size * 3 < (zones.length - 1) * 2) return undefined;
   return {
@@ -88,16 +113,14 @@ function accuse(zone: string, zones: readonly string[], directions: readonly Dir
   };
 }
 
-/** Whether what does not touch the zone fails as well. */
-function contradicted({ zone, hops }: BadZone, directions: readonly Direction[], policy: HealthPolicy): boolean {
-  const leaves = hops.some((hop) => LEAVES.includes(hop));
-  const counting = directions.filter((d) => (leaves ? LEAVES : hops).includes(d.hop));
-  const apart = counting.filter((d) => d.observerZone !== zone && d.targetZone !== zone);
-  const known = apart.filter((d) => d.state !== 'unknown');
-  if (known.length === 0 || known.some((d) => d.state === 'troubled' || d.state === 'failing')) return true;
-  const touching = counting.filter((d) => d.state === 'failing' && crosses(d, zone));
-  const rate = (of: readonly Direction[]): number => rateOf(total(of.flatMap((d) => d.counts)));
-  return rate(touching) < Math.max(policy.errorRate, CONTRAST * rate(known));
+/** Whether what fails at the zone's border does not fail apart from it. Where nothing is known of that, nobody can say. */
+function isIts(zone: string, failing: Direction, directions: readonly Direction[], policy: HealthPolicy): boolean {
+  const apart = directions.filter((d) => d.hop === failing.hop && d.observerZone !== zone && d.targetZone !== zone);
+  const told = apart.filter((d) => d.state !== 'unknown');
+  // Links are compared with links; what a zone has to do with itself, only where nothing else is known.
+  const across = told.filter((d) => d.observerZone !== d.targetZone);
+  const known = (across.length > 0 ? across : told).map((d) => d.counts);
+  return known.length > 0 && standsOut(failing.counts, addUp(known, policy), { part: ZONE_STANDS, policy });
 }
 
 const crosses = (d: Direction, zone: string): boolean =>
@@ -118,7 +141,9 @@ function directionsOf(pairs: readonly Pair[], policy: HealthPolicy, without: str
  * zone some workspace is the worst as well, but the others are hardly better.
  */
 function worstWorkspace({ pairs }: HealthReport): string | undefined {
-  const buckets = pairs.flatMap((p) => p.buckets).filter((b) => b.worst !== undefined);
+  const buckets = pairs
+    .flatMap((p) => p.buckets)
+    .filter((b) => b.worst !== undefined && b.worst.errors >= WORST_ERRORS);
   const byWorkspace = Map.groupBy(buckets, (b) => b.worst!.workspace);
   const judged = [...byWorkspace].map(([workspace, of]) => ({
     workspace,
@@ -126,9 +151,22 @@ function worstWorkspace({ pairs }: HealthReport): string | undefined {
     its: total(of.map((b) => b.worst!)),
   }));
   judged.sort((a, b) => b.its.errors - a.its.errors || (a.workspace < b.workspace ? -1 : 1));
-  const [first] = judged;
-  if (first === undefined) return undefined;
-  const rest = { requests: first.all.requests - first.its.requests, errors: first.all.errors - first.its.errors };
-  // The only tenant has nobody to be compared with.
-  return rest.requests > 0 && rateOf(first.its) > CONTRAST * rateOf(rest) ? first.workspace : undefined;
+  return judged.find(({ all, its }) => {
+    const rest = { requests: all.requests - its.requests, errors: all.errors - its.errors };
+    // The only tenant has nobody to be compared with.
+    return rest.requests > 0 && rateOf(its) > CONTRAST * rateOf(rest);
+  })?.workspace;
 }
+
+/** What is left out is bad when it fails through the whole window, as a process or a link is. */
+function badWorkspace(
+  workspace: string | undefined,
+  { pairs }: HealthReport,
+  policy: HealthPolicy,
+): BadWorkspace | undefined {
+  if (workspace === undefined) return undefined;
+  const its = pairs.map((p) => p.buckets.map((b) => (b.worst?.workspace === workspace ? b.worst : NOTHING)));
+  const counts = sum(its, policy.windowBuckets, undefined);
+  return stateOf(counts, policy) === 'failing' ? { workspace, errorRate: rateOf(total(counts)) } : undefined;
+}
+const NOTHING: Count = { requests: 0, errors: 0 };

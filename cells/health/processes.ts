@@ -1,7 +1,7 @@
 /** Processes that fail while the rest of their zone does not: they are dealt with alone. Pure. */
 import type { HealthPolicy } from './policy.ts';
 import type { HealthReport, Hop, Target } from './report.ts';
-import { rateOf, stateOf, sum, total } from './series.ts';
+import { addUp, type Count, rateOf, type State, standsOut, stateOf, sum, total } from './series.ts';
 
 /** What a bad process of a role makes fail: the hops on which it is the target, and those on which it observes. */
 const SPOILS: Record<Target['role'], { asTarget: readonly Hop[]; asObserver: readonly Hop[] }> = {
@@ -11,14 +11,21 @@ const SPOILS: Record<Target['role'], { asTarget: readonly Hop[]; asObserver: rea
 };
 
 /** As many of a zone's processes may fail by themselves as one in so many, and always one. */
-const FEW_IN = 4;
+const FEW_IN = 3;
 /** What one very bad process does to those that it talks to is small beside what it does itself. */
-const BESIDE_WORST = 1 / 3;
+const BESIDE_WORST = 1 / 2;
+/** Part of the window's buckets in which it has to be the process that fails: in the others its like may fail as well. */
+const STANDS = 1 / 2;
 
 export interface BadProcess {
   target: Target;
   /** 0–1, over the window. */
   errorRate: number;
+}
+
+interface Judged extends BadProcess {
+  state: State;
+  counts: readonly Count[];
 }
 
 /** By zone, the most errors first. Of a zone in which many fail there are none here: that is the zone's own trouble. */
@@ -29,18 +36,33 @@ export function badProcesses(
 ): Map<string, BadProcess[]> {
   // What came from an address that no Pod has any more is no process.
   const named = targets.filter((t) => t.pod !== '');
-  const byZone = Map.groupBy(named, (t) => t.zone);
+  const all: Judged[] = named.map((target) => {
+    const counts = sum([target.buckets], policy.windowBuckets, without);
+    return { target, state: stateOf(counts, policy), counts, errorRate: rateOf(total(counts)) };
+  });
   const out = new Map<string, BadProcess[]>();
-  for (const [zone, mine] of byZone) {
-    const judged = mine.map((target) => {
-      const counts = sum([target.buckets], policy.windowBuckets, without);
-      return { target, state: stateOf(counts, policy), errorRate: rateOf(total(counts)) };
-    });
-    const failing = judged.filter((j) => j.state === 'failing');
+  for (const [zone, judged] of Map.groupBy(all, (j) => j.target.zone)) {
+    // What its like do as well is the store's doing, or the zone's.
+    const like = (j: Judged): Judged[] => {
+      const others = all.filter((o) => o !== j && o.target.role === j.target.role);
+      const near = others.filter((o) => o.target.zone === zone);
+      return near.length > 0 ? near : others;
+    };
+    const failing = judged.filter(
+      (j) =>
+        j.state === 'failing' &&
+        standsOut(
+          j.counts,
+          addUp(
+            like(j).map((o) => o.counts),
+            policy,
+          ),
+          { part: STANDS, policy },
+        ),
+    );
     const worst = Math.max(0, ...failing.map((j) => j.errorRate));
     const bad = failing.filter((j) => j.errorRate > worst * BESIDE_WORST);
-    const known = judged.filter((j) => j.state !== 'unknown').length;
-    if (bad.length === 0 || (bad.length > 1 && bad.length * FEW_IN > known)) continue;
+    if (bad.length === 0 || (bad.length > 1 && bad.length * FEW_IN > judged.length)) continue;
     bad.sort((a, b) => b.errorRate - a.errorRate || compare(a.target.pod, b.target.pod));
     out.set(
       zone,

@@ -20,7 +20,11 @@ const BUCKET_PART = 0.5;
 const EXCUSED_IN = 12;
 
 /** The newest `buckets` of several rows, bucket by bucket, without the workspace that is judged apart. */
-export function sum(rows: readonly (readonly Outcomes[])[], buckets: number, without: string | undefined): Count[] {
+export function sum(
+  rows: readonly (readonly (Count & Pick<Outcomes, 'worst'>)[])[],
+  buckets: number,
+  without: string | undefined,
+): Count[] {
   const longest = Math.min(buckets, Math.max(0, ...rows.map((r) => r.length)));
   return Array.from({ length: longest }, (_, i) => {
     const fromEnd = longest - i;
@@ -54,3 +58,28 @@ export function stateOf(counts: readonly Count[], policy: HealthPolicy): State {
   const showing = counts.filter((c) => rateOf(c) > errorRate * BUCKET_PART).length;
   return showing >= windowBuckets - Math.floor(windowBuckets / EXCUSED_IN) ? 'failing' : 'troubled';
 }
+
+/** What is bad by itself fails this many times as often as the rest. */
+export const CONTRAST = 2;
+
+/**
+ * Whether one fails by itself in so large a part of the buckets: neither does a burst of the others take anything from
+ * what has failed before and after it, nor is a burst of its own enough. Both are of the window's length.
+ */
+export function standsOut(
+  its: readonly Count[],
+  others: readonly Count[],
+  { part, policy }: { part: number; policy: HealthPolicy },
+): boolean {
+  const least = BUCKET_PART * policy.errorRate;
+  const standing = its.filter((count, i) => {
+    const [mine, theirs] = [rateOf(count), rateOf(others[i]!)];
+    // Where the others fail often too, it is what still succeeds that tells.
+    return mine > least + CONTRAST * theirs || 1 - mine < (1 - theirs) / CONTRAST - least;
+  });
+  return standing.length >= its.length * part;
+}
+
+/** Several rows as one of the window's length, the newest last. */
+export const addUp = (rows: readonly (readonly Count[])[], { windowBuckets }: HealthPolicy): Count[] =>
+  Array.from({ length: windowBuckets }, (_, i) => total(rows.flatMap((r) => r.at(i - windowBuckets) ?? [])));

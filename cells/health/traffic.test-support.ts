@@ -188,26 +188,3 @@ export const deadStore =
   (rate: number): Fault =>
   (leg) =>
     leg.hop === 'owner' ? rate : 0;
-
-/** Something that comes and goes in normal operation: restarts, takeovers, a slow store, a link that hiccups. */
-export function mishaps(random: () => number, buckets: number, zones: readonly string[] = ZONES): Fault {
-  const some = <T>(from: readonly T[]): T => from[Math.floor(from.length * random())]!;
-  const faults: Fault[] = [];
-  for (let at = 0; at < buckets; at += 1 + Math.floor(random() * 20)) {
-    const length = 1 + Math.floor(random() * 6);
-    const rate = 0.05 + 0.5 * random();
-    const zone = some(zones);
-    const other = some(zones.filter((z) => z !== zone));
-    const during = (fault: Fault): Fault => {
-      const from = at;
-      return (leg, bucket) => (bucket >= from && bucket < from + length ? fault(leg, bucket) : 0);
-    };
-    const kind = some(['restart', 'store', 'link', 'zone', 'takeover'] as const);
-    if (kind === 'restart') faults.push(during(badPod(`${some(['gateway', 'api', 'channel'])}-${zone}-0`, 0.9)));
-    if (kind === 'store') faults.push(during(deadStore(rate)));
-    if (kind === 'zone') faults.push(during(lossyZone(zone, rate)));
-    if (kind === 'takeover') faults.push(during((l) => (l.hop === 'owner' && l.targetZone === zone ? rate : 0)));
-    if (kind === 'link') faults.push(during((l) => (touches(l, zone) && touches(l, other) ? rate : 0)));
-  }
-  return (leg, bucket) => faults.reduce((worst, fault) => Math.max(worst, fault(leg, bucket)), 0);
-}

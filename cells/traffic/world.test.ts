@@ -3,6 +3,18 @@ import { test } from 'node:test';
 import { testCell as cell, testPod as pod } from './world.test-support.ts';
 import { edgeWorld } from './world.ts';
 
+test('a gateway that is drained alone takes nothing new, and keeps its place for what is open', () => {
+  const ill = { pod: 'cell-a-gateway-2', since: '2026-01-01T00:00:00Z', reason: 'it fails' };
+  const world = edgeWorld(
+    [{ ...cell('cell-a'), status: { drainingGateways: [ill] } }],
+    [pod('cell-a', 'gateway', 1), pod('cell-a', 'gateway', 2)],
+  );
+  assert.deepEqual(
+    world.endpoints.map((e) => e.health),
+    ['HEALTHY', 'DRAINING'],
+  );
+});
+
 test('pods: ready ones are healthy, deleted ones drain, others are left out', () => {
   const world = edgeWorld(
     [cell('cell-a')],

@@ -42,12 +42,14 @@ export const CLIENT_PORT = 8080;
  * reports: no endpoint is taken out then, or its return would leave the edges with none.
  */
 export function edgeWorld(cells: Iterable<Cell>, pods: Iterable<PodLike>): EdgeWorld {
-  const edgeCells = [...cells].map(edgeCell).sort((a, b) => compare(a.name, b.name));
+  const list = [...cells];
+  const edgeCells = list.map(edgeCell).sort((a, b) => compare(a.name, b.name));
   const known = new Set(edgeCells.map((c) => c.name));
   const serving = [...pods].filter(servesClients);
   const nodesAway = serving.filter(isSilent).length * 2 > serving.length;
+  const alone = new Set(list.flatMap((c) => c.status?.drainingGateways ?? []).map((g) => g.pod));
   const endpoints = serving
-    .flatMap((pod) => endpointOf(pod, nodesAway) ?? [])
+    .flatMap((pod) => endpointOf(pod, nodesAway, alone) ?? [])
     .filter((e) => known.has(e.cell))
     .sort((a, b) => compare(a.cell, b.cell) || compare(a.role, b.role) || compare(a.pod, b.pod));
   return { cells: edgeCells, endpoints };
@@ -82,14 +84,14 @@ const holds = ({ status }: PodLike, type: string): boolean =>
  */
 const isSilent = (pod: PodLike): boolean => !holds(pod, 'Ready') && holds(pod, 'ContainersReady');
 
-/** `nodesAway`: what silent Pods last were counts, as it did before. */
-function endpointOf(pod: PodLike, nodesAway: boolean): Endpoint | undefined {
+/** `nodesAway`: what silent Pods last were counts, as it did before. `alone`: Pods that are drained by themselves. */
+function endpointOf(pod: PodLike, nodesAway: boolean, alone: ReadonlySet<string>): Endpoint | undefined {
   const { metadata, status } = pod;
   const role = metadata.labels?.[LABELS.component] as EndpointRole;
   const cell = metadata.labels?.[LABELS.cell];
   const ip = status?.podIP;
   if (!cell || !ip) return undefined;
-  const leaving = metadata.deletionTimestamp !== undefined;
+  const leaving = metadata.deletionTimestamp !== undefined || alone.has(metadata.name);
   // A leaving Pod is named as long as it exists, ready or not: dropping it would cut its open connections' host.
   if (!leaving && !holds(pod, 'Ready') && !(nodesAway && isSilent(pod))) return undefined;
   return { pod: metadata.name, cell, role, ip, health: leaving ? 'DRAINING' : 'HEALTHY' };

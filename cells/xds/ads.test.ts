@@ -40,6 +40,7 @@ class Source implements SnapshotSource {
     keepPercent: 100,
     spreadMs: 0,
     reason: '',
+    gateways: [],
   };
   workspaces: WorkspaceEntry[] = [entry(1n, 1)];
   extra: Resource[] = [];
@@ -136,10 +137,11 @@ test('routes, drain order and workspaces arrive, change and go', async () => {
   };
   source.table.owner[300] = 1;
   source.table.slotEpoch[300] = 2;
-  source.order = { ...source.order, generation: 2, draining: true, keepPercent: 40 };
+  source.order = { ...source.order, generation: 2, draining: true, keepPercent: 40, gateways: ['gateway-1'] };
   source.workspaces.push(entry(2n, 1));
   server.publish();
   await until(() => control.drainOrder()?.keepPercent === 40 && changed.length > 0, 'the change arrives');
+  assert.deepEqual(control.drainOrder()?.gateways, ['gateway-1']);
   assert.deepEqual(changed, [300]);
   assert.equal(control.route(RING, 300)?.owner?.incarnation, 'uid-2/1');
   const suspended: boolean[] = [];

@@ -119,7 +119,7 @@ async function createServices(
     log,
   });
   started.defer(() => control.close());
-  const loads = new LoadCounters();
+  const loads = new LoadCounters(config);
   const reporter = new LoadReporter({
     addresses: config.xdsAddresses,
     node: { id: incarnation, role: 'api', cell: config.cell, zone: config.zone },

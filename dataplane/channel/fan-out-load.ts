@@ -1,12 +1,11 @@
 /**
  * What became of the events sent on one link. The peer tells with its pings how many have arrived; nothing travels per
- * event. Events that have not arrived LATE_TICKS after they were sent have failed, and so have those that were on their
- * way when the link was lost, unless they had only just been sent. A state machine without I/O.
+ * event. Events of which nothing was heard for a ping's interval and the time that is slow have failed, and so have those
+ * that were on their way when the link was lost, unless they had only just been sent. A state machine without I/O.
  */
-import type { PeerLoad } from '../../cells/contract/lrs/index.ts';
+import type { LoadCounters, Peer, PeerLoad } from '../../cells/contract/lrs/index.ts';
 
 export const TICK_MS = 500;
-const LATE_TICKS = 4;
 /** Pings come once a tick: what was sent within two of them may well have arrived unsaid. */
 const UNSAID_TICKS = 2;
 
@@ -17,11 +16,12 @@ export class FanOutLoad {
   #told = false;
   /** Events whose outcome is in the counters. */
   #judged = 0;
-  /** `#sent` at the last ticks, the newest last. */
-  readonly #sentAt = new Array<number>(LATE_TICKS).fill(0);
+  /** `#sent` at the last ticks, the newest last: what was sent before the first of them is late. */
+  readonly #sentAt: number[];
 
-  constructor(load: PeerLoad) {
-    this.#load = load;
+  constructor(loads: LoadCounters, peer: Peer) {
+    this.#load = loads.peer(peer);
+    this.#sentAt = new Array<number>(Math.max(UNSAID_TICKS, 1 + Math.ceil(loads.slowMs / TICK_MS))).fill(0);
   }
 
   sent(): void {
@@ -38,14 +38,14 @@ export class FanOutLoad {
   }
 
   tick(): void {
-    this.#fail(this.#sentAt[0]!, LATE_TICKS);
-    this.#sentAt.copyWithin(0, 1);
-    this.#sentAt[LATE_TICKS - 1] = this.#sent;
+    this.#fail(this.#sentAt[0]!, this.#sentAt.length);
+    this.#sentAt.shift();
+    this.#sentAt.push(this.#sent);
   }
 
   /** The link is gone. */
   end(): void {
-    this.#fail(this.#sentAt[LATE_TICKS - UNSAID_TICKS]!, UNSAID_TICKS);
+    this.#fail(this.#sentAt.at(-UNSAID_TICKS)!, UNSAID_TICKS);
     this.#judged = this.#sent;
   }
 

@@ -129,7 +129,7 @@ export class Intake {
 
   #loadOf({ role, cell, zone }: Hello, address: string): FanOutLoad | undefined {
     if (role !== 'gateway' || !this.#o.loads) return undefined;
-    return new FanOutLoad(this.#o.loads.peer({ role, address, cell, zone }));
+    return new FanOutLoad(this.#o.loads, { role, address, cell, zone });
   }
 
   #request(session: LinkSession, header: Header, request: Request): void {

@@ -56,7 +56,7 @@ export async function run(config: Config<typeof settings>, log: Logger): Promise
   const store = await openStore(config.storeUrl);
   started.defer(() => store.close());
   const incarnation = `${config.podUid}/${random.hex(4)}`;
-  const loads = new LoadCounters();
+  const loads = new LoadCounters(config);
   if (config.xdsAddresses.length > 0) {
     const node = { id: incarnation, role: 'channel', cell, zone };
     const reporter = new LoadReporter({

@@ -97,7 +97,7 @@ export async function startStageOne(options: StageOneOptions): Promise<StageOne>
     clock,
     random,
     log,
-    incarnation,
+    ...{ incarnation, pod: PLACE.pod },
     metrics: createGatewayMetrics(registry, { region: 'dev', gateway: 'dev' }, clock),
     tracer: await tracerOf('gateway'),
     shutdownSpreadMs: 0,

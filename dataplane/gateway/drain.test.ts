@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { DrainOrder } from '../../cells/contract/control.ts';
-import { keepTarget, onOrder, shedNow } from './drain.ts';
+import { keepTarget, onOrder, orderFor, shedNow } from './drain.ts';
 
 const order = (over: Partial<DrainOrder> = {}): DrainOrder => ({
   cell: 'cell-a',
@@ -11,6 +11,7 @@ const order = (over: Partial<DrainOrder> = {}): DrainOrder => ({
   keepPercent: 50,
   spreadMs: 1_000,
   reason: 'test',
+  gateways: [],
   ...over,
 });
 
@@ -49,6 +50,18 @@ describe('drain', () => {
         },
       ),
     );
+  });
+
+  it('sheds everything when this gateway is drained alone, and nothing when another is', () => {
+    const calm = order({ draining: false, keepPercent: 100, gateways: ['gateway-1'] });
+    const shed = (pod: string, generation = 1): number | undefined => {
+      const state = onOrder(undefined, orderFor({ ...calm, generation }, pod), { sockets: 1_000, ms: 0 });
+      return state && shedNow(state, { sockets: 1_000, ms: 60_000 });
+    };
+    assert.deepEqual([shed('gateway-1'), shed('gateway-2')], [1_000, undefined]);
+    const alone = onOrder(undefined, orderFor(calm, 'gateway-1'), { sockets: 1_000, ms: 0 });
+    const back = orderFor({ ...calm, generation: 2, gateways: [] }, 'gateway-1');
+    assert.equal(onOrder(alone, back, { sockets: 10, ms: 1_000 }), undefined, 'until the order leaves it out');
   });
 
   it('sheds no more than the time that has passed allows', () => {

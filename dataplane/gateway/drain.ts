@@ -11,6 +11,13 @@ export interface DrainState {
   sinceMs: number;
 }
 
+/** A gateway that is drained alone sheds over this time: it may hold tens of thousands. */
+const ALONE_SPREAD_MS = 30_000;
+
+/** The cell's order as it is for the gateway of this Pod. */
+export const orderFor = (order: DrainOrder, pod: string): DrainOrder =>
+  order.gateways.includes(pod) ? { ...order, draining: true, keepPercent: 0, spreadMs: ALONE_SPREAD_MS } : order;
+
 /** Takes note of an order. Undefined: no drain. The baseline stays for all orders of one drain. */
 export function onOrder(
   state: DrainState | undefined,

@@ -84,6 +84,7 @@ export class Rig {
       random: systemRandom,
       log: pino({ level: 'silent' }),
       incarnation: `test/${this.gateways.length}`,
+      pod: `gateway-${this.gateways.length}`,
       shutdownSpreadMs: 0,
       ...over,
     });

@@ -239,7 +239,8 @@ describe('the reference client', () => {
     const posts = Array.from({ length: 60 }, (_, i) => (i % 2 ? alice : bob).post(GENERAL, `m${i}`));
     await Promise.all(posts.slice(0, 20));
     rig.target = 1;
-    rig.control.order({ cell: 'a', generation: 1, draining: true, keepPercent: 0, spreadMs: 1, reason: 'test' });
+    const order = { cell: 'a', generation: 1, draining: true, keepPercent: 0, spreadMs: 1, reason: 'test' };
+    rig.control.order({ ...order, gateways: [] });
     await until(() => rig.gateways[0]!.gateway.sessionCount === 0);
     const results = await Promise.all(posts);
     await until(() => seen.filter((e) => e.topic === GENERAL).length === 60, 'all events at bob');

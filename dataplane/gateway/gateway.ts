@@ -35,6 +35,8 @@ export interface GatewayOptions {
   log: Logger;
   /** `<pod uid>/<start nonce>`. */
   incarnation: string;
+  /** Name of the Pod, by which a drain order may single this gateway out. */
+  pod: string;
   metrics?: GatewayMetrics;
   tracer?: Tracer;
   /** Interval at which clients ping, in ms; one silent for two is closed. */
@@ -96,7 +98,8 @@ export class Gateway {
       plants,
     };
     this.#admission = new Admission(options.admission ?? DEFAULT_ADMISSION);
-    this.#shedder = new Shedder({ control, sessions: () => this.#sessions.values(), clock, random });
+    const { pod } = options;
+    this.#shedder = new Shedder({ control, sessions: () => this.#sessions.values(), pod, clock, random });
     this.#sweep = clock.every(heartbeatMs / 4, () => this.#closeSilent(heartbeatMs));
     this.#unwatch = control.onWorkspace((entry, id) => this.#onWorkspace(entry, id));
   }

@@ -11,6 +11,7 @@ import { systemClock as clock, systemRandom as random } from '../../cells/contra
 import { SessionTokens } from '../auth/session-tokens.ts';
 import { createOwnerClient, TcpTransport } from '../links/index.ts';
 import { frontSettings, podSettings } from '../pod-settings.ts';
+import { isDisconnect } from '../protocol/close-codes.ts';
 import { openStore } from '../storage/open.ts';
 import { createTracer } from '../tracing/tracing.ts';
 import { Gateway } from './gateway.ts';
@@ -65,13 +66,18 @@ export async function run(config: Config<typeof settings>, log: Logger): Promise
   started.defer(() => control.close());
   await control.ready;
 
-  const loads = new LoadCounters();
+  const loads = new LoadCounters(config, { role: 'gateway', address: config.podIp, cell, zone });
   const reporter = new LoadReporter({
     addresses: config.xdsAddresses,
     node: { id: incarnation, role: 'gateway', cell, zone },
     ...{ counters: loads, clock, random, log },
   });
   started.defer(() => reporter.close());
+  const metrics = createGatewayMetrics(registry, { region, gateway: pod }, clock);
+  const closed = (code: number): void => {
+    metrics.closed(code);
+    if (isDisconnect(code)) loads.disconnected();
+  };
   const transport = new TcpTransport({ localAddress: config.podIp });
   const gateway = new Gateway({
     control,
@@ -91,8 +97,8 @@ export async function run(config: Config<typeof settings>, log: Logger): Promise
     clock,
     random,
     log,
-    incarnation,
-    metrics: createGatewayMetrics(registry, { region, gateway: pod }, clock),
+    ...{ incarnation, pod },
+    metrics: { ...metrics, closed },
     tracer,
     heartbeatMs: config.heartbeatMs,
     shutdownSpreadMs: config.shutdownSpreadMs,

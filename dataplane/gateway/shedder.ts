@@ -2,7 +2,7 @@
 import type { Clock, Random, Timer } from '../../cells/contract/clock.ts';
 import type { ControlSource, DrainOrder } from '../../cells/contract/control.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
-import { type DrainState, onOrder, shedNow } from './drain.ts';
+import { type DrainState, onOrder, orderFor, shedNow } from './drain.ts';
 import type { GoodbyeReason } from './server-frames.ts';
 
 const TICK_MS = 100;
@@ -19,6 +19,8 @@ export interface Sheddable {
 export interface ShedderOptions {
   control: Pick<ControlSource, 'drainOrder' | 'onDrainOrder'>;
   sessions: () => Iterable<Sheddable>;
+  /** Name of the own Pod. */
+  pod: string;
   clock: Clock;
   random: Random;
 }
@@ -36,7 +38,7 @@ export class Shedder {
     if (present !== undefined) this.#ordered(present);
   }
 
-  /** The order in force, if the cell is draining. */
+  /** The order in force, if this gateway is draining. */
   get order(): DrainOrder | undefined {
     return this.#state?.order;
   }
@@ -62,7 +64,7 @@ export class Shedder {
   }
 
   #ordered(order: DrainOrder): void {
-    this.#state = onOrder(this.#state, order, this.#now());
+    this.#state = onOrder(this.#state, orderFor(order, this.#options.pod), this.#now());
     if (this.#state === undefined) {
       this.#timer?.cancel();
       this.#timer = undefined;

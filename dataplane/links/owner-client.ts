@@ -1,5 +1,5 @@
 /** OwnerClient over any LinkTransport: links, routes, one queue and one subscription a topic. */
-import type { Clock, Random } from '../../cells/contract/clock.ts';
+import type { Clock, Random, Timer } from '../../cells/contract/clock.ts';
 import type { ControlSource, RouteMember } from '../../cells/contract/control.ts';
 import { ChatError } from '../../cells/contract/errors.ts';
 import type { TopicId } from '../../cells/contract/ids.ts';
@@ -17,6 +17,7 @@ import { Subscriptions } from './subscriptions.ts';
 import { type Picked, type Routing, TopicQueue } from './topic-queue.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+const COUNT_SLOW_MS = 500;
 
 export interface OwnerClientOptions {
   control: ControlSource;
@@ -39,18 +40,21 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
   readonly subscriptions: Subscriptions;
   readonly clock: Clock;
   readonly random: Random;
+  readonly slowMs: number;
   readonly #control: ControlSource;
   readonly #pool: LinkPool;
   readonly #book: RouteBook;
   readonly #rings = new Set<string>();
   readonly #queues = new Map<string, TopicQueue>();
   readonly #stopListening: () => void;
+  readonly #slowTimer: Timer | undefined;
   #attempts = 0;
   #closed = false;
 
   constructor(options: OwnerClientOptions) {
     this.clock = options.clock;
     this.random = options.random;
+    this.slowMs = options.loads?.slowMs ?? Number.POSITIVE_INFINITY;
     this.#control = options.control;
     this.#book = new RouteBook(options.control);
     this.#pool = new LinkPool(options, {
@@ -66,6 +70,7 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
       useRing: (ring) => this.#useRing(ring),
     });
     this.#stopListening = options.control.onRing((ring, slots) => this.#ringChanged(ring, slots));
+    this.#slowTimer = options.loads && this.clock.every(COUNT_SLOW_MS, () => this.#countSlow());
   }
 
   call<O extends Operation>(call: Call<O>): Promise<Operations[O]['result']> {
@@ -114,6 +119,7 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
     if (this.#closed) return Promise.resolve();
     this.#closed = true;
     this.#stopListening();
+    this.#slowTimer?.cancel();
     const error = new ChatError('service_unavailable');
     for (const queue of [...this.#queues.values()]) queue.fail(error);
     this.subscriptions.close(error);
@@ -160,6 +166,11 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
       this.#queues.set(key, queue);
     }
     return queue;
+  }
+
+  #countSlow(): void {
+    const now = this.clock.monotonicMs();
+    for (const queue of this.#queues.values()) queue.countSlow(now);
   }
 
   #frame(header: Header, frame: Uint8Array): void {

@@ -26,7 +26,7 @@ test('who asks for a topic of another workspace does not speak for those whose i
     },
   } as unknown as PeerLink;
   const routing = {
-    ...{ clock: systemClock, random: systemRandom, moved: () => false, nextAttempt: () => 1 },
+    ...{ clock: systemClock, random: systemRandom, moved: () => false, nextAttempt: () => 1, slowMs: 500 },
     pick: () => ({ peer, owner: undefined, epoch: 1 }),
   };
   const subscription = new Subscription(

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Clock, Timer } from '../../cells/contract/clock.ts';
 import { topicId, workspaceId } from '../../cells/contract/ids.ts';
+import { LoadCounters } from '../../cells/contract/lrs/index.ts';
 import { LinkSession } from '../channel/link-session.ts';
 import { bodyOf, decodeHeader, type Header, KIND } from '../protocol/frames.ts';
 import type { Response } from '../protocol/operations.ts';
@@ -29,6 +30,10 @@ class ManualClock implements Clock {
   }
   every(): Timer {
     throw new Error('not used');
+  }
+  /** Time passes, and no timer is due. */
+  advance(ms: number): void {
+    this.#now += ms;
   }
   /** The next timer before `limit` ms. */
   fire(limit: number): boolean {
@@ -123,6 +128,7 @@ function drive(script: readonly number[], calls: number, ordered = true): { take
     pick: () => ({ peer: owner.peer, owner: owner.peer, epoch: 1 }),
     moved: () => false,
     nextAttempt: () => ++attempts,
+    slowMs: 500,
   };
   let resolved = 0;
   const queue = new TopicQueue({ ring: 'r', topic: TOPIC, slot: 1 }, routing, () => {});
@@ -156,6 +162,64 @@ test('whatever is refused or lost, calls are taken in the order they were made, 
 
 test('without the gate a later call overtakes a refused one', () => {
   assert.notDeepEqual(drive([0, 1, 0, 0], 6, false).taken, ['m0', 'm1', 'm2', 'm3', 'm4', 'm5']);
+});
+
+/** A call through `peer` to a topic of `owner`, and what its load report says in the end. */
+function judged(act: (at: { queue: TopicQueue; clock: ManualClock; answer: (a: Answer) => void }) => void) {
+  const clock = new ManualClock();
+  const counters = new LoadCounters({ slowMs: 500 });
+  const answers: ((answer: Answer) => void)[] = [];
+  const link = (zone: string): PeerLink => {
+    const load = counters.peer({ role: 'channel', address: `${zone}:1`, cell: 'c', zone });
+    return { load, request: (_: unknown, __: unknown, done: (a: Answer) => void) => void answers.push(done) } as never;
+  };
+  // The owner's link is down: its standby is asked.
+  const [owner, standby] = [link('owner'), link('standby')];
+  let attempts = 0;
+  const routing: Routing = {
+    ...{ clock, random: { next: () => 0.5, hex: () => '' }, moved: () => false, slowMs: 500 },
+    ...{ pick: () => ({ peer: standby, owner, epoch: 1 }), nextAttempt: () => ++attempts },
+  };
+  const queue = new TopicQueue({ ring: 'r', topic: TOPIC, slot: 1 }, routing, () => {});
+  const call = { op: 'post' as const, body: Buffer.from('m'), trace: undefined, timeoutMs: 10_000 };
+  const push = () => queue.push({ ...call, workspace: workspaceId(1n), resolve: () => {}, reject: () => {} });
+  push();
+  push(); // by now the queue has a peer, which is not the owner
+  act({ queue, clock, answer: (a) => answers.shift()!(a) });
+  return counters
+    .take()
+    .flatMap((c) =>
+      c.upstream_locality_stats.map((l) => [l.locality?.zone, l.total_successful_requests, l.total_error_requests]),
+    );
+}
+const OK: Answer = { ok: true, result: { seq: 1, ts: '1.0', duplicate: false } };
+
+test('a call that is answered in time succeeds, a slow one counts as failed, for the owner and not for who was asked', () => {
+  const twice = (answer: (a: Answer) => void): void => [OK, OK].forEach(answer);
+  assert.deepEqual(
+    judged(({ answer }) => twice(answer)),
+    [['standby', 2, 0]],
+  );
+  const slow = judged(({ clock, answer }) => {
+    clock.advance(501);
+    twice(answer);
+  });
+  assert.deepEqual(slow, [['owner', 0, 2]]);
+});
+
+test('a call that hangs counts as failed when it is slow, once, whatever becomes of it', () => {
+  const hanging = judged(({ queue, clock, answer }) => {
+    clock.advance(500);
+    queue.countSlow(clock.monotonicMs());
+    answer(OK);
+    clock.advance(1);
+    for (let i = 0; i < 2; i++) queue.countSlow(clock.monotonicMs());
+    answer(OK);
+  });
+  assert.deepEqual(hanging, [
+    ['standby', 1, 0],
+    ['owner', 0, 1],
+  ]);
 });
 
 test('a frame is read as it was written', () => {

@@ -41,20 +41,20 @@ export interface Routing {
   /** Takes note of a MOVED. True when it was news: then everything of the slot has been rerouted already. */
   moved(response: Response): boolean;
   nextAttempt(): number;
+  /** A call that takes longer has failed for whoever waits for it, whatever the answer is. In ms. */
+  readonly slowMs: number;
 }
 
 const RETRY_BASE_MS = 20;
 const RETRY_MAX_MS = 500;
 const MAX_QUEUED = 10_000;
-/** A call that is answered later than this has failed for whoever waits for it, whatever the answer is. */
-export const LATE_MS = 2_000;
 
 interface Entry {
   call: QueuedCall;
   timer: Timer | undefined;
   settled: boolean;
   pushedMs: number;
-  /** The owner as it was known when the call came: a late answer is its fault, whoever gives it in the end. */
+  /** The owner as it was known when the call came: a slow answer is its fault, whoever gives it in the end. */
   owner: PeerLink | undefined;
   /** Its outcome is in the load report: each call counts once. */
   counted: boolean;
@@ -67,7 +67,9 @@ export class TopicQueue {
   readonly #routing: Routing;
   readonly #onEmpty: () => void;
   #entries: Entry[] = [];
+  /** Who is asked: the owner, or while its link is down whoever may know more. */
   #peer: PeerLink | undefined;
+  #owner: PeerLink | undefined;
   #epoch = 0;
   #attempt = 0;
   #failures = 0;
@@ -87,7 +89,7 @@ export class TopicQueue {
       return;
     }
     const pushedMs = this.#routing.clock.monotonicMs();
-    const { owner } = this.#peer === undefined ? this.#routing.pick(this.ring, this.slot) : { owner: this.#peer };
+    const owner = this.#peer === undefined ? this.#routing.pick(this.ring, this.slot).owner : this.#owner;
     const entry: Entry = { call, timer: undefined, settled: false, pushedMs, owner, counted: false };
     entry.timer = this.#routing.clock.after(call.timeoutMs, () => {
       this.#count(entry, entry.owner, false);
@@ -106,6 +108,14 @@ export class TopicQueue {
     this.#start();
   }
 
+  /** Counts the calls that are open and slow already, so that one that hangs is known long before its deadline. */
+  countSlow(nowMs: number): void {
+    for (const entry of this.#entries) {
+      if (nowMs - entry.pushedMs <= this.#routing.slowMs) return; // in the order in which they came
+      this.#count(entry, entry.owner, false);
+    }
+  }
+
   fail(error: ChatError): void {
     for (const entry of [...this.#entries]) this.#settle(entry, () => entry.call.reject(error));
   }
@@ -113,8 +123,9 @@ export class TopicQueue {
   #start(): void {
     this.#retry?.cancel();
     this.#retry = undefined;
-    const { peer, epoch } = this.#routing.pick(this.ring, this.slot);
+    const { peer, owner, epoch } = this.#routing.pick(this.ring, this.slot);
     this.#peer = peer;
+    this.#owner = owner;
     this.#epoch = epoch;
     this.#attempt = this.#routing.nextAttempt();
     if (peer === undefined) {
@@ -145,14 +156,14 @@ export class TopicQueue {
     );
   }
 
-  /** Once a call: it failed for a reason that lies with peer or path, or it was answered, though perhaps late. */
+  /** Once a call: it failed for a reason that lies with peer or path, or it was answered, though perhaps slowly. */
   #count(entry: Entry, peer: PeerLink | undefined, answered: boolean): void {
     if (entry.counted) return;
     entry.counted = true;
     const latencyMs = this.#routing.clock.monotonicMs() - entry.pushedMs;
     const { workspace } = entry.call;
     if (!answered) peer?.load?.failed(1, latencyMs, workspace);
-    else if (latencyMs > LATE_MS) (entry.owner ?? peer)?.load?.failed(1, latencyMs, workspace);
+    else if (latencyMs > this.#routing.slowMs) (entry.owner ?? peer)?.load?.failed(1, latencyMs, workspace);
     else peer?.load?.succeeded(1, latencyMs, workspace);
   }
 

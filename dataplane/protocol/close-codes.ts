@@ -13,3 +13,7 @@ export const CLOSE = {
 
 /** Whether a client is to reconnect: our range, and what networks and proxies cause (1001, 1006, 1011–1014). */
 export const shouldReconnect = (code: number): boolean => code < 4500;
+
+/** Whether the socket ended although neither its client nor a plan or verdict of ours wanted it. */
+export const isDisconnect = (code: number): boolean => !WANTED.has(code) && code < 4500;
+const WANTED: ReadonlySet<number> = new Set([1000, 1001, CLOSE.goingAway, CLOSE.drain]);

@@ -61,7 +61,8 @@ export class ControlPlane {
   drain(cell: string, weight: number, spreadMs: number): void {
     const generation = (this.#orders.get(cell)?.generation ?? 0) + 1;
     const draining = weight < 100;
-    this.#orders.set(cell, { cell, generation, draining, keepPercent: weight, spreadMs, reason: 'simulated' });
+    const order = { cell, generation, draining, keepPercent: weight, spreadMs, reason: 'simulated', gateways: [] };
+    this.#orders.set(cell, order);
     this.#weights.set(cell, weight);
   }
 

@@ -90,7 +90,7 @@ export function startGateway(env: NodeEnvironment, process: SimProcess): Gateway
   const store = env.store.for(process);
   const control = new SimControl(env.workspaces);
   const gateway = new Gateway({
-    ...{ control, directory: store.directory, clock, random, log, incarnation, plants: env.plants },
+    ...{ control, directory: store.directory, clock, random, log, incarnation, pod: incarnation, plants: env.plants },
     tokens: new SessionTokens({ keys: [SESSION_KEY], leases: store.leases, clock, random }),
     owners: (listener) => ownerClient(env, process, { role: 'gateway', control, listener }),
     ...{ heartbeatMs: GATEWAY_HEARTBEAT_MS, shutdownSpreadMs: 1_000, replayEvents: REPLAY_EVENTS },

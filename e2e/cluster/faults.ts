@@ -28,16 +28,34 @@ export function setLoss(layout: Layout, a: string, b: string, lossPercent: numbe
   return faults;
 }
 
+const CLIENT_PORT = 8080;
+
+/** Answers whatever goes to or comes from a Pod's port for clients with a reset, or no longer. Not kept over restarts. */
+export function setReset(layout: Layout, ip: string, on: boolean): void {
+  const table = `${tableOf(layout)}_reset`;
+  const rules = [`ip saddr ${ip} tcp sport ${CLIENT_PORT}`, `ip daddr ${ip} tcp dport ${CLIENT_PORT}`];
+  const chain = `chain output {
+    type filter hook output priority 0; policy accept;
+${rules.map((rule) => `    ${rule} reject with tcp reset\n`).join('')}  }`;
+  const remove = `table inet ${table} {}\ndelete table inet ${table}\n`;
+  runNft(on ? `${remove}table inet ${table} {\n  ${chain}\n}\n` : remove);
+}
+
 /** Heals every link. */
 export function removeFaults(layout: Layout): void {
   if (readFaults(layout).length > 0) apply(layout, []);
 }
 
 function apply(layout: Layout, faults: Fault[]): void {
-  const table = layout.name === 'default' ? 'chatcells' : `chatcells_${layout.name.replaceAll('-', '_')}`;
-  const input = nftRules({ table, block: layout.block, zones: layout.zones, ports: layout.ports, faults });
-  execFileSync('nft', ['-f', '-'], { input, stdio: ['pipe', 'ignore', 'pipe'] });
+  const { block, zones, ports } = layout;
+  runNft(nftRules({ table: tableOf(layout), block, zones, ports, faults }));
 }
+
+const tableOf = ({ name }: Layout): string =>
+  name === 'default' ? 'chatcells' : `chatcells_${name.replaceAll('-', '_')}`;
+
+const runNft = (input: string): unknown =>
+  execFileSync('nft', ['-f', '-'], { input, stdio: ['pipe', 'ignore', 'pipe'] });
 
 /** Parts of the cluster that are no Pods. */
 const PARTS = { store: 'mysqld', api: 'kube-apiserver' } as const;

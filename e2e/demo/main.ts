@@ -1,6 +1,6 @@
 /**
- * The main job on real parts: three cells, live traffic, one zone drained, one server killed, one user kicked, and the
- * history checker's verdict. `node e2e/demo/main.ts [--short]`; exit code 0 only if the verdict holds. It stands in
+ * The main job on real parts: three cells, live traffic, one zone drained, one server killed, one user kicked, one zone
+ * that drains itself when its links lose packets, and the history checker's verdict. `node e2e/demo/main.ts [--short]`; exit code 0 only if the verdict holds. It stands in
  * `.local/demo/verdict.json` (`--short`: `.local/e2e/verdict.json`, on a cluster of its own that is ended afterwards).
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
@@ -12,6 +12,7 @@ import { createTenant, kickUser, type Tenant } from '../load/tenants.ts';
 import { chatctl, cluster, ROOT, run, until } from '../system/command.ts';
 import { cellFigures, channelCounters, growth, pods, ringFigures } from '../system/figures.ts';
 import { type ClusterStatus, install } from '../system/install.ts';
+import { GRAY_VALUES, grayFailure } from './gray.ts';
 import { type DemoVerdict, type Figures, judge } from './verdict.ts';
 
 interface Scale {
@@ -21,6 +22,8 @@ interface Scale {
   drainArgs: string[];
   acknowledged: number;
   resumes: number;
+  /** Also has a zone's links lose packets, until its Cell has drained itself. */
+  gray: boolean;
   /** Also runs Slack's SDKs through an edge, while the load goes on. */
   sdks: boolean;
   dir: string;
@@ -32,6 +35,7 @@ const FULL: Scale = {
   drainArgs: ['--fast'],
   acknowledged: 5000,
   resumes: 50,
+  gray: true,
   sdks: false,
   dir: 'demo',
 };
@@ -41,6 +45,7 @@ const SHORT: Scale = {
   drainArgs: ['--fast', '--step', '10'],
   acknowledged: 500,
   resumes: 10,
+  gray: false,
   sdks: true,
   dir: 'e2e',
 };
@@ -79,7 +84,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function demonstrate(scale: Scale, dir: string): Promise<DemoVerdict> {
-  const status = await install(say);
+  const status = await install(say, scale.gray ? GRAY_VALUES : {});
   process.env.KUBECONFIG = status.kubeconfig;
   say(`Ready. Making two tenants, their channels and ${scale.clients} users through the edges`);
   const tenants: Tenant[] = [];
@@ -133,6 +138,7 @@ async function exercise({ scale, dir, status, tenants, load }: Run): Promise<Dem
   say(`chatctl undrain ${DRAINED} ${scale.drainArgs.join(' ')} --wait`);
   await chatctl(['undrain', DRAINED, ...scale.drainArgs, '--wait'], { live: true });
   if (scale.sdks) await slackSdks(status);
+  const gray = scale.gray ? await grayFailure(status, load, say) : undefined;
   await load.reach(scale.acknowledged);
 
   say('Stopping the load; waiting until every client has seen everything');
@@ -156,7 +162,7 @@ async function exercise({ scale, dir, status, tenants, load }: Run): Promise<Dem
     reordered: checked.reordered,
     foreign: checked.foreign,
     after_kick: checked.after_kick,
-    http_failures: final.httpFailures,
+    http_failures: final.httpFailures - (gray?.http_failures_gray ?? 0),
     resumes: final.resumes,
     slots_handed_off: handoffs,
     killed_server_slots: killed.slots,
@@ -165,6 +171,7 @@ async function exercise({ scale, dir, status, tenants, load }: Run): Promise<Dem
     failover_gap_ms: Math.round(final.longestPostMs),
     sockets_left: left?.sockets ?? Number.NaN,
     slots_left: left?.slots ?? Number.NaN,
+    ...gray,
   };
   return judge(figures, scale);
 }

@@ -1,6 +1,6 @@
 /** The verdict of a demo run: every figure measured in that run, and the rule by which it holds. Pure. */
 
-export interface DemoVerdict {
+export interface DemoVerdict extends Partial<GrayFigures> {
   holds: boolean;
   /** One sentence for each condition that does not hold. */
   broken: string[];
@@ -31,11 +31,28 @@ export interface DemoVerdict {
   slots_left: number;
 }
 
-export type Figures = Omit<DemoVerdict, 'holds' | 'broken'>;
+/** Of the part in which a zone's links lose packets and its Cell drains itself; seconds from when they began to. */
+export interface GrayFigures {
+  gray_detected_s: number;
+  gray_drained_s: number;
+  /** 0: the operator drained it by itself; 1: something else did. */
+  gray_hand: number;
+  gray_sockets_left: number;
+  gray_slots_left: number;
+  /**
+   * Requests that failed from the first lost packet until the undrain: links that lose packets fail requests whatever is
+   * done about it, so they are no part of http_failures, and are not judged.
+   */
+  http_failures_gray: number;
+}
+
+export type Figures = Omit<DemoVerdict, 'holds' | 'broken'> & Partial<GrayFigures>;
 
 export interface Thresholds {
   acknowledged: number;
   resumes: number;
+  /** Whether the gray failure is part of the run. */
+  gray: boolean;
 }
 
 const AT_LEAST_ONE = ['slots_handed_off', 'killed_server_slots'] as const satisfies (keyof Figures)[];
@@ -51,6 +68,9 @@ const ZERO = [
   'slots_left',
 ] as const satisfies (keyof Figures)[];
 
+const GRAY_ZERO = ['gray_hand', 'gray_sockets_left', 'gray_slots_left'] as const satisfies (keyof GrayFigures)[];
+const GRAY = [...GRAY_ZERO, 'gray_detected_s', 'gray_drained_s', 'http_failures_gray'] as const;
+
 export function judge(figures: Figures, thresholds: Thresholds): DemoVerdict {
   const broken: string[] = [];
   for (const key of ['acknowledged', 'resumes'] as const) {
@@ -60,7 +80,13 @@ export function judge(figures: Figures, thresholds: Thresholds): DemoVerdict {
   for (const key of AT_LEAST_ONE)
     if (!(figures[key] > 0)) broken.push(`${key} is ${figures[key]}: that part of the demo did not happen`);
   for (const key of ZERO) if (figures[key] !== 0) broken.push(`${key} is ${figures[key]}, not 0`);
+  if (thresholds.gray) broken.push(...brokenOfGray(figures));
   for (const [key, value] of Object.entries(figures))
     if (!Number.isFinite(value)) broken.push(`${key} was not measured`);
   return { holds: broken.length === 0, broken, ...figures };
 }
+
+const brokenOfGray = (figures: Figures): string[] => [
+  ...GRAY.filter((key) => figures[key] === undefined).map((key) => `${key} is missing: that part did not happen`),
+  ...GRAY_ZERO.filter((key) => figures[key] !== 0).map((key) => `${key} is ${figures[key]}, not 0`),
+];

@@ -4,7 +4,9 @@ import { DRAINS } from './drains.ts';
 import { EVICTIONS } from './evictions.ts';
 import { FAILOVERS } from './failover.ts';
 import { FAILOVER_TOPICS } from './failover-topics.ts';
+import { GATEWAYS_ALONE } from './gateway-alone.ts';
 import { GATEWAYS } from './gateways.ts';
+import { GRAY_FAILURES } from './gray-failure.ts';
 import { SCALING } from './scaling.ts';
 import type { Scenario } from './scenario.ts';
 import { STATIC_STABILITY } from './static-stability.ts';
@@ -22,6 +24,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...GATEWAYS,
   ...SCALING,
   ...EVICTIONS,
+  ...GRAY_FAILURES,
+  ...GATEWAYS_ALONE,
   UPGRADE,
   STEADY_STATE,
 ];

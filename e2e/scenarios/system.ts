@@ -1,13 +1,15 @@
 /** The running system as a scenario sees it: what is where, its counters, and the faults that can be made. */
 import { join } from 'node:path';
 import { readPodRecords } from '../cluster/agent/pod-record.ts';
-import { type Part, setLoss, signalPart, signalPod } from '../cluster/faults.ts';
+import { type Part, setLoss, setReset, signalPart, signalPod } from '../cluster/faults.ts';
 import type { Layout } from '../cluster/layout.ts';
 import { startTimeOf } from '../cluster/proc.ts';
 import type { Load } from '../load/load-process.ts';
 import type { Tenant } from '../load/tenants.ts';
 import { cluster, until } from '../system/command.ts';
 import {
+  type CellFigures,
+  cellFigures,
   channelCounters,
   growth,
   type PodAddress,
@@ -76,6 +78,12 @@ export class System {
   /** Path of the API server's audit log. */
   get auditLog(): string {
     return join(this.#layout.dir, 'logs/audit.log');
+  }
+
+  async cell(name: string): Promise<CellFigures> {
+    const figures = (await cellFigures(this.#controlPods)).find((c) => c.cell === name);
+    if (!figures) throw new Error(`the control plane does not know ${name}`);
+    return figures;
   }
 
   ring(): Promise<RingFigures> {
@@ -172,6 +180,16 @@ export class System {
   }
   #endsFor(zone: string): string[] {
     return ['store', 'api', ...this.zones.filter((z) => z !== zone)];
+  }
+
+  /** Loses so many percent of the packets between a zone and the others; the store and the API server are reached as before. */
+  thin(zone: string, lossPercent: number): void {
+    for (const other of this.zones.filter((z) => z !== zone)) setLoss(this.#layout, zone, other, lossPercent);
+  }
+
+  /** Has every connection to the clients' port of a Pod reset, or no longer. */
+  reset(ip: string, on: boolean): void {
+    setReset(this.#layout, ip, on);
   }
 
   edgesOutside(zone: string): string[] {

@@ -118,3 +118,29 @@ export function growth(before: ReadonlyMap<string, number>, after: ReadonlyMap<s
   }
   return sum;
 }
+
+/** Requests and errors of all replicas by `<hop> <target zone>`, since each of them started. */
+export async function zonePairs(
+  replicas: readonly PodAddress[],
+): Promise<Map<string, { requests: number; errors: number }>> {
+  const totals = new Map<string, { requests: number; errors: number }>();
+  for (const { ip } of replicas) {
+    const text = await (await fetch(`http://${ip}:18080/metrics`, { signal: AbortSignal.timeout(5_000) })).text();
+    for (const line of text.split('\n')) {
+      const match = /^zone_pair_(requests|errors)_total\{(.*)\} (\S+)$/.exec(line);
+      if (!match) continue;
+      const labels = new Map([...match[2]!.matchAll(/(\w+)="([^"]*)"/g)].map((m) => [m[1]!, m[2]!]));
+      const key = `${labels.get('hop')} ${labels.get('target_zone')}`;
+      const total = totals.get(key) ?? { requests: 0, errors: 0 };
+      total[match[1] as 'requests' | 'errors'] += Number(match[3]);
+      totals.set(key, total);
+    }
+  }
+  return totals;
+}
+
+/** Sum of a metric of one Pod over its labels. */
+export async function podMetric(pod: PodAddress, metric: string): Promise<number> {
+  const answers = await channelCounters([pod], metric);
+  return answers.get(pod.name) ?? Number.NaN;
+}

@@ -19,12 +19,16 @@ export async function clusterStatus(): Promise<ClusterStatus> {
   return JSON.parse((await cluster(['status', '-o', 'json'])).stdout) as ClusterStatus;
 }
 
-export async function install(say: (line: string) => void): Promise<ClusterStatus> {
+/** `values`: of the chart, beside those of examples/local-values.yaml. */
+export async function install(
+  say: (line: string) => void,
+  values: Readonly<Record<string, string>> = {},
+): Promise<ClusterStatus> {
   say('Starting the local cluster: etcd, API server, controller manager, scheduler, MySQL, three nodes');
   await cluster(['up'], { live: true });
   const status = await clusterStatus();
   say('Installing Chatcells from charts/chatcells');
-  await helmUpgrade(status);
+  await helmUpgrade(status, undefined, values);
   say('Applying examples/: three Cells, one ChannelRing, two Workspaces');
   await kubectl(['apply', '-n', NAMESPACE, ...EXAMPLES.flatMap((f) => ['-f', join('examples', f)])], status);
   await chatctl(['status', '--wait', '--timeout', '180s'], { live: true, env: { KUBECONFIG: status.kubeconfig } });
@@ -32,7 +36,11 @@ export async function install(say: (line: string) => void): Promise<ClusterStatu
 }
 
 /** Installs the chart or changes the installed one; with `tag`, to the image of another version. Resolves when operator and control plane are rolled out. */
-export async function helmUpgrade(status: ClusterStatus, tag?: string): Promise<void> {
+export async function helmUpgrade(
+  status: ClusterStatus,
+  tag?: string,
+  values: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const addresses = status.nodes.map((n) => `${n.zone}=${n.address}:18000`);
   const edgeUrls = status.nodes.map((n) => ({ zone: n.zone, url: `http://${n.address}:8080` }));
   await run(
@@ -40,6 +48,7 @@ export async function helmUpgrade(status: ClusterStatus, tag?: string): Promise<
     [
       ...['upgrade', '--install', 'chatcells', 'charts/chatcells', '--namespace', NAMESPACE, '--create-namespace'],
       ...['--values', 'examples/local-values.yaml', '--set-string', `store.url=${status.store}`],
+      ...Object.entries(values).flatMap(([key, value]) => ['--set-string', `${key}=${value}`]),
       ...(tag === undefined ? [] : ['--set-string', `image.tag=${tag}`]),
       ...['--set-json', `controlplane.addresses=${JSON.stringify(addresses)}`],
       ...['--set-json', `operator.edgeUrls=${JSON.stringify(edgeUrls)}`, '--wait', '--timeout', '120s'],

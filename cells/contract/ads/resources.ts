@@ -36,6 +36,7 @@ interface DrainOrderMessage {
   keep_percent: number;
   spread_ms: number;
   reason: string;
+  gateways: readonly string[];
 }
 
 const slotRange = codecs.codec<SlotRange>('chatcells.v1.SlotRange');

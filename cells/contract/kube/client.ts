@@ -198,6 +198,28 @@ export class KubeClient {
     }
   }
 
+  /**
+   * Asks for a Pod to be deleted, as far as its PodDisruptionBudget allows: false when it does not, or when there is no
+   * such Pod any more. With `uid`, a Pod of that name that is another one is left alone (409).
+   */
+  async evict(ref: ObjectRef, options: { uid?: string } = {}): Promise<boolean> {
+    const { name, namespace } = ref;
+    const body = {
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: { name, namespace },
+      ...(options.uid ? { deleteOptions: { preconditions: { uid: options.uid } } } : {}),
+    };
+    try {
+      const path = `${objectPath(ref)}/eviction`;
+      await this.request({ method: 'POST', path, contentType: 'application/json', body: JSON.stringify(body) });
+      return true;
+    } catch (e) {
+      if (refusedStatus(e) === 404 || refusedStatus(e) === 429) return false;
+      throw e;
+    }
+  }
+
   #write<T extends KubeObject>(
     contentType: string,
     ref: ObjectRef,

@@ -61,12 +61,15 @@ export class PeerLoad {
 }
 
 export class LoadCounters {
+  /** A call to a peer, or an event on its way to it, that takes longer is to be counted as failed. In ms. */
+  readonly slowMs: number;
   readonly #self: Peer | undefined;
   readonly #listed = new Set<PeerLoad>();
   #disconnects = 0;
 
   /** `self`: of a gateway, which reports its own disconnects. */
-  constructor(self?: Peer) {
+  constructor({ slowMs }: { slowMs: number }, self?: Peer) {
+    this.slowMs = slowMs;
     this.#self = self;
   }
 

@@ -111,6 +111,7 @@ function commonEnv(cell: Cell, component: Component, config: OperatorConfig): En
     secret('STORE_URL', config.storeSecret, 'url'),
     env('STATE_DIR', STATE_DIR),
     env('LOG_LEVEL', config.dataplaneLogLevel),
+    env('SLOW_CALL', `${config.graySlowCallMs}ms`),
     // Some seconds less than the Pod's grace, so that the process ends by itself and not by SIGKILL.
     env('SHUTDOWN_GRACE', `${GRACE_SECONDS[component] - 5}s`),
     env('ADMIN_PORT', String(PORTS.admin)),

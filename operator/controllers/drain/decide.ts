@@ -13,6 +13,7 @@ import {
   targetOf,
 } from './model.ts';
 import { begun, forced, iso, timesOf, unblocked, untilNextStep, waiting } from './record.ts';
+import { waitForSlots } from './slots-first.ts';
 import * as say from './words.ts';
 
 const WAIT_MS = 1000;
@@ -41,6 +42,11 @@ function move(input: DrainInput, step: Step): DrainDecision {
   const record = begun(input, up ? 'Undraining' : 'Draining', step);
   const opening = say.opening(input, step, record);
   if (paused) return standStill(input, step, record, opening);
+  const slots = up ? undefined : waitForSlots(input, record, nowMs);
+  if (slots !== undefined) {
+    const drain = waiting(record, input.status.drain, { phase: 'Draining', blocker: slots, nowMs });
+    return say.going(input, { step, weight, drain, retryMs: WAIT_MS, events: opening });
+  }
   const waitMs = untilNextStep(record, stepIntervalMs, nowMs);
   const next = up ? raised(step, stepPercent) : Math.max(target, weight - stepPercent);
   const blocker = up ? raiseBlocker(input) : lowerBlocker(input, step, next);

@@ -1,34 +1,37 @@
 /**
  * Gray failure: judges every few seconds what the zones see of one another, says so on the Cells of a suspect zone, and
- * sets the intent to drain where spec.drain.mode is Auto. The drain itself is the drain controller's.
+ * sets the intent to drain where spec.drain.mode is Auto. The drain itself is the drain controller's. A gateway that
+ * fails alone is taken out of service and replaced; a workspace that fails alone is named.
  *
- * Needs (namespaced): chatcells.dev cells: get list watch patch, cells/status: patch; core pods: get list watch;
- * events.k8s.io events: create patch.
+ * Needs (namespaced): chatcells.dev cells: get list watch patch, cells/status and workspaces/status: patch, workspaces:
+ * get list watch; core pods: get list watch, pods/eviction: create; events.k8s.io events: create patch.
  */
-import type { KubeClient } from '../../../cells/contract/kube/client.ts';
 import type { EventRecorder } from '../../../cells/contract/kube/events.ts';
+import { type Pod, podReady } from '../../../cells/contract/kube/objects.ts';
 import { judge } from '../../../cells/health/judge.ts';
 import type { HealthPolicy } from '../../../cells/health/policy.ts';
+import type { GatewayVerdict } from '../../../cells/health/processes.ts';
 import { Suspicion } from '../../../cells/health/suspicion.ts';
-import { ANNOTATIONS, type Cell } from '../../../crds/index.ts';
+import { ANNOTATIONS, type Cell, LABELS } from '../../../crds/index.ts';
 import type { LiveFigures } from '../../live-figures.ts';
-import { stampConditions, statusIsCurrent, transitions } from '../../runtime/conditions.ts';
+import { type Condition, stampConditions, statusIsCurrent, transitions } from '../../runtime/conditions.ts';
 import { DONE, type Outcome, requeueAfter } from '../../runtime/controller.ts';
 import type { ControllerSpec } from '../../runtime/manager.ts';
 import { API } from '../../world.ts';
 import { conditionOf, decideGrayFailure, type GrayFailureInput, isSuspect } from './decide.ts';
+import { decideGateways, TYPE as GATEWAY_FAILURE, type GatewayFailureInput } from './gateways.ts';
+import { WorkspaceHealth, type WorkspaceHealthDeps } from './workspaces.ts';
 
-export interface GrayFailureDeps {
-  client: KubeClient;
+/** `clearAfterMs`: how long a zone has to be well to count as well again, too. */
+export interface GrayFailureDeps extends WorkspaceHealthDeps {
   cells: ReadonlyMap<string, Cell>;
+  pods: ReadonlyMap<string, Pod>;
   figures: LiveFigures;
-  events: EventRecorder;
   policy: HealthPolicy;
-  /** How long a zone has to be well to count as well again, in ms. */
-  clearAfterMs: number;
+  /** Whether a gateway that fails alone is drained by itself. */
+  drainGateways: boolean;
   /** Share of all capacity that has to stay in service, 0–1. */
   capacityFloor: number;
-  nowMs: () => number;
   monotonicMs: () => number;
 }
 
@@ -46,7 +49,7 @@ export function grayFailureController(deps: GrayFailureDeps): ControllerSpec {
       const cell = deps.cells.get(key);
       if (!cell || cell.metadata.annotations?.[ANNOTATIONS.reconcile] === 'disabled') return DONE;
       await judgement.refresh();
-      return reconcile(deps, cell, judgement.suspicion);
+      return reconcile(deps, cell, judgement);
     },
     triggers: [{ resource: 'Cell', keysOf: (key) => [key] }],
   };
@@ -56,11 +59,15 @@ export function grayFailureController(deps: GrayFailureDeps): ControllerSpec {
 class Judgement {
   readonly #deps: GrayFailureDeps;
   readonly suspicion: Suspicion;
+  readonly #workspaces: WorkspaceHealth;
+  /** Of the last report; undefined while there is none. */
+  gateways: readonly GatewayVerdict[] | undefined;
   #atMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: GrayFailureDeps) {
     this.#deps = deps;
     this.suspicion = new Suspicion(deps.clearAfterMs);
+    this.#workspaces = new WorkspaceHealth(deps);
   }
 
   async refresh(): Promise<void> {
@@ -70,14 +77,19 @@ class Judgement {
     this.#atMs = monotonicMs();
     if (first) this.suspicion.inherit([...cells.values()].filter(isSuspect).map((c) => c.spec.zone));
     const report = await figures.health();
-    this.suspicion.observe(report && judge(report, policy), monotonicMs());
+    const verdict = report && judge(report, policy);
+    this.suspicion.observe(verdict, monotonicMs());
+    this.gateways = verdict?.badGateways;
+    if (verdict) await this.#workspaces.observe(verdict.badWorkspace, monotonicMs());
   }
 }
 
-async function reconcile(deps: GrayFailureDeps, cell: Cell, suspicion: Suspicion): Promise<Outcome> {
+async function reconcile(deps: GrayFailureDeps, cell: Cell, { suspicion, gateways }: Judgement): Promise<Outcome> {
   const { name, namespace, uid, generation } = cell.metadata;
   const decision = decideGrayFailure(inputOf(deps, cell, suspicion));
-  const conditions = stampConditions(cell.status?.conditions, [decision.condition], {
+  const alone = decideGateways(gatewaysOf(deps, cell, { suspicion, gateways }), deps.nowMs());
+  const drainingGateways = alone.draining.length > 0 ? alone.draining : undefined;
+  const conditions = stampConditions(cell.status?.conditions, [decision.condition, alone.condition], {
     generation,
     nowMs: deps.nowMs(),
   });
@@ -85,23 +97,58 @@ async function reconcile(deps: GrayFailureDeps, cell: Cell, suspicion: Suspicion
   // The intent first: a leader that dies in between finds the Cell drained, and only has to say why.
   if (decision.drain)
     await deps.client.mergePatch<Cell>(ref, { spec: { drain: decision.drain } }, { fieldManager: MANAGER });
-  if (!statusIsCurrent(cell.status, { conditions }, [])) {
-    const object = {
-      apiVersion: API,
-      kind: 'Cell',
-      metadata: { name, namespace, uid },
-      status: { conditions },
-    } as const;
+  const status = { conditions, drainingGateways };
+  if (!statusIsCurrent(cell.status, status, ['drainingGateways'])) {
+    const object = { apiVersion: API, kind: 'Cell', metadata: { name, namespace, uid }, status } as const;
     await deps.client.apply<Cell>(object, { fieldManager: MANAGER, subresource: 'status' });
-    for (const { status, reason, message } of transitions(cell.status?.conditions, conditions))
-      await deps.events.record(cell, {
-        type: status === 'True' ? 'Warning' : 'Normal',
-        reason: status === 'True' ? `GrayFailure${reason}` : 'ZoneHealthy',
-        action: 'JudgeZone',
-        note: message,
-      });
+    for (const transition of transitions(cell.status?.conditions, conditions))
+      await deps.events.record(cell, eventOf(transition));
   }
+  if (alone.evict) await replace(deps, cell, alone.evict);
   return requeueAfter(PERIOD_MS);
+}
+
+const eventOf = ({ type, status, reason, message }: Condition): Parameters<EventRecorder['record']>[1] => ({
+  type: status === 'True' ? 'Warning' : 'Normal',
+  reason: status === 'True' ? `${type}${reason}` : type === GATEWAY_FAILURE ? 'GatewaysHealthy' : 'ZoneHealthy',
+  action: type === GATEWAY_FAILURE ? 'JudgeGateways' : 'JudgeZone',
+  note: message,
+});
+
+/** Its Deployment makes another. Not while the PodDisruptionBudget forbids it: the next round asks again. */
+async function replace(deps: GrayFailureDeps, cell: Cell, { name, uid }: { name: string; uid: string }): Promise<void> {
+  const { namespace } = cell.metadata;
+  if (!(await deps.client.evict({ apiVersion: 'v1', kind: 'Pod', namespace, name }, { uid }))) return;
+  const note = `${name} was drained alone, and is replaced.`;
+  await deps.events.record(cell, { type: 'Normal', reason: 'GatewayEvicted', action: 'ReplaceGateway', note });
+}
+
+function gatewaysOf(
+  { pods, drainGateways }: GrayFailureDeps,
+  cell: Cell,
+  { suspicion, gateways }: Pick<Judgement, 'suspicion' | 'gateways'>,
+): GatewayFailureInput {
+  const { metadata, spec, status } = cell;
+  return {
+    verdicts: gateways?.filter((v) => v.cell === metadata.name),
+    pods: [...pods.values()]
+      .filter((p) => p.metadata.namespace === metadata.namespace)
+      .filter(({ metadata: { labels } }) => labels?.[LABELS.cell] === metadata.name)
+      .filter(({ metadata: { labels } }) => labels?.[LABELS.component] === 'gateway')
+      .map((p) => ({
+        name: p.metadata.name,
+        uid: p.metadata.uid,
+        ready: podReady(p),
+        leaving: p.metadata.deletionTimestamp !== undefined,
+      })),
+    draining: status?.drainingGateways ?? [],
+    before: status?.conditions?.find((c) => c.type === GATEWAY_FAILURE),
+    cellLeaves:
+      metadata.deletionTimestamp !== undefined ||
+      spec.drain?.targetWeight !== undefined ||
+      suspicion.suspects.has(spec.zone),
+    enabled: drainGateways,
+  };
 }
 
 function inputOf(deps: GrayFailureDeps, cell: Cell, suspicion: Suspicion): GrayFailureInput {
