@@ -19,8 +19,8 @@ export class Settling {
   readonly #unsettled = new Set<string>();
   #onFirst: () => void = () => {};
   #onAll: () => void = () => {};
-  /** By kind and key: what to tell when the status of this generation or a later one is seen. */
-  readonly #edits = new Map<string, { generation: number; seen: (atMs: number) => void }>();
+  /** By kind and key: whom to tell when the status of a generation or a later one is seen. */
+  readonly #edits = new Map<string, { generation: number; seen: (atMs: number) => void }[]>();
 
   constructor(api: TestApiServer) {
     this.#api = api;
@@ -63,9 +63,10 @@ export class Settling {
     const fromMs = performance.now();
     const { metadata } = await this.#api.client.mergePatch<Watched>(ref, { spec }, USER);
     const toMs = await new Promise<number>((seen) => {
-      this.#edits.set(`${kind} ${this.#api.namespace}/${name}`, { generation: metadata.generation ?? 0, seen });
-      const held = this.#reflectors[KINDS.indexOf(kind)]!.store.get(`${this.#api.namespace}/${name}`);
-      this.#tell(kind, `${this.#api.namespace}/${name}`, held);
+      const key = `${this.#api.namespace}/${name}`;
+      const waiting = this.#edits.get(`${kind} ${key}`) ?? [];
+      this.#edits.set(`${kind} ${key}`, [...waiting, { generation: metadata.generation ?? 0, seen }]);
+      this.#tell(kind, key, this.#reflectors[KINDS.indexOf(kind)]!.store.get(key));
     });
     return toMs - fromMs;
   }
@@ -83,9 +84,13 @@ export class Settling {
   }
 
   #tell(kind: Kind, key: string, object: Watched | undefined): void {
-    const edit = this.#edits.get(`${kind} ${key}`);
-    if (edit === undefined || (object?.status?.observedGeneration ?? 0) < edit.generation) return;
-    this.#edits.delete(`${kind} ${key}`);
-    edit.seen(performance.now());
+    const waiting = this.#edits.get(`${kind} ${key}`);
+    if (waiting === undefined) return;
+    const observed = object?.status?.observedGeneration ?? 0;
+    for (const { generation, seen } of waiting) if (generation <= observed) seen(performance.now());
+    this.#edits.set(
+      `${kind} ${key}`,
+      waiting.filter((edit) => edit.generation > observed),
+    );
   }
 }
