@@ -200,3 +200,14 @@ test('any report: no throw, the order of rows is no matter, and no zone without 
 test('a window is at least two buckets and at most what a report holds', () => {
   assert.deepEqual([1_000, 30_000, 120_000, 600_000].map(windowBucketsOf), [2, 3, 12, 12]);
 });
+
+test('two workspaces that fail alike in a bad zone: the one with most errors is not left out', () => {
+  const world = new World({ seed: 5, workspaces: 2, postsPerBucket: 400, faults: [normal, lossyZone('zone-b', 0.25)] });
+  let report: HealthReport = world.next();
+  while (world.buckets < BUCKETS) report = world.next();
+  // Requests before an observer's first error are not counted by workspace, as they were on the cluster.
+  for (const { worst } of [...report.pairs, ...report.targets].flatMap((p) => p.buckets))
+    if (worst) worst.requests = Math.max(worst.errors, Math.round(0.5 * worst.requests));
+  const { badZone, badWorkspace: named } = judge(report, HEALTH_POLICY);
+  assert.deepEqual([badZone?.zone, named], ['zone-b', undefined]);
+});

@@ -44,6 +44,8 @@ const LEAVES: readonly Hop[] = ['owner', 'fanout'];
 const ZONE_STANDS = 5 / 6;
 /** A workspace is compared with the others where it had so many errors: of the few anyone may have had most. */
 const WORST_ERRORS = 3;
+/** And is to have made this part of all errors there: of two that fail alike, one always has most. */
+const OF_ALL_ERRORS = 0.9;
 /** What one zone saw of another on one hop. */
 interface Direction {
   hop: Hop;
@@ -154,7 +156,7 @@ function worstWorkspace({ pairs }: HealthReport): string | undefined {
   return judged.find(({ all, its }) => {
     const rest = { requests: all.requests - its.requests, errors: all.errors - its.errors };
     // The only tenant has nobody to be compared with.
-    return rest.requests > 0 && rateOf(its) > CONTRAST * rateOf(rest);
+    return rest.requests > 0 && its.errors >= OF_ALL_ERRORS * all.errors && rateOf(its) > CONTRAST * rateOf(rest);
   })?.workspace;
 }
 

@@ -26,6 +26,8 @@ export class PeerLoad {
   latencyMs = 0;
   /** By workspace, only while there are errors: a healthy peer costs nothing here. */
   workspaces: Map<string, { requests: number; errors: number }> | undefined;
+  /** Reports in a row without an error. */
+  calm = 0;
   /** Reports in a row that had nothing of this peer; undefined while reports do not look at it. */
   idle: number | undefined;
   readonly #list: (load: PeerLoad) => void;
@@ -120,9 +122,10 @@ export class LoadCounters {
 
   #reset(load: PeerLoad): void {
     const had = load.requests > 0;
-    // Workspaces are counted on for one more interval after the last error, so that their share of it is whole.
-    if (load.errors === 0) load.workspaces = undefined;
-    else load.workspaces?.clear();
+    // Counted on for long after the last error: requests that nobody counted before it would make each error weigh more.
+    load.calm = load.errors === 0 ? load.calm + 1 : 0;
+    if (load.calm < IDLE_REPORTS) load.workspaces?.clear();
+    else load.workspaces = undefined;
     load.requests = load.errors = load.latencyMs = 0;
     load.idle = had ? 0 : (load.idle ?? 0) + 1;
     if (load.idle < IDLE_REPORTS) return;
