@@ -42,7 +42,8 @@ function inputOf(cell: Cell, others: readonly Cell[], live: readonly CellFigures
     name: cell.metadata.name,
     deleting: cell.metadata.deletionTimestamp !== undefined,
     ready: isReady(cell),
-    suspect: isSuspect(cell),
+    // The intent of an automatic drain is written before the condition that says why.
+    suspect: isSuspect(cell) || drain.initiator === 'GrayFailure',
     normalWeight: traffic?.weight ?? 100,
     intent: {
       targetWeight: drain.targetWeight,
