@@ -45,7 +45,7 @@ const ZONE_STANDS = 5 / 6;
 /** A workspace is compared with the others where it had so many errors: of the few anyone may have had most. */
 const WORST_ERRORS = 3;
 /** And is to have made this part of all errors there: of two that fail alike, one always has most. */
-const OF_ALL_ERRORS = 0.9;
+const OF_ALL_ERRORS = 0.8;
 /** What one zone saw of another on one hop. */
 interface Direction {
   hop: Hop;

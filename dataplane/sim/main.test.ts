@@ -9,7 +9,7 @@ const MAIN = join(import.meta.dirname, 'main.ts');
 
 const sim = (...args: string[]): Promise<{ code: number; out: string; err: string }> =>
   new Promise((resolve) => {
-    const child = execFile(process.execPath, [MAIN, ...args], { timeout: 60_000 }, (_e, out, err) =>
+    const child = execFile(process.execPath, [MAIN, ...args], { timeout: 240_000 }, (_e, out, err) =>
       resolve({ code: child.exitCode ?? -1, out, err }),
     );
   });
