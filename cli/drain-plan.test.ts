@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Cell } from '../crds/index.ts';
-import { type CellLoad, drainIntent, progressOf, refusal, undrainIntent } from './drain-plan.ts';
+import { type CellLoad, commandFor, drainIntent, progressOf, refusal, undrainIntent } from './drain-plan.ts';
 
 function cell(name: string, spec: Partial<Cell['spec']> = {}, status: Cell['status'] = {}): Cell {
   const metadata = { name, namespace: 'n', uid: name, resourceVersion: '1', generation: 1, creationTimestamp: '' };
@@ -56,4 +56,13 @@ test('progress: done only when the cell is empty, with the blocker named', () =>
   );
   assert.equal(progressOf(cell('a', spec, { weight: 9, drain: { phase: 'Paused' } })).phase, 'paused');
   assert.equal(progressOf(cell('a', {}, { weight: 100, drain: { phase: 'None' } })).phase, 'done');
+});
+
+test('the next command goes to the same target, at the same pace', () => {
+  assert.equal(commandFor('cell-b', { targetWeight: 0 }), 'chatctl drain cell-b');
+  assert.equal(
+    commandFor('cell-b', { targetWeight: 50 }, { fast: true, step: '5', force: true, reason: 'INC-1 "b"' }),
+    'chatctl drain cell-b --to 50 --fast --step 5 --force --reason "INC-1 \\"b\\""',
+  );
+  assert.equal(commandFor('cell-b', { targetWeight: null }, { fast: true }), 'chatctl undrain cell-b --fast');
 });

@@ -83,6 +83,22 @@ function intent(
   };
 }
 
+/** The command that goes to the same target. What a drain under way keeps by itself, pace and reason, need not be said. */
+export function commandFor(
+  cell: string,
+  { targetWeight }: Pick<DrainIntent, 'targetWeight'>,
+  { fast, step, reason, force }: Pick<DrainOptions, 'fast' | 'step' | 'reason' | 'force'> = {},
+): string {
+  return [
+    `chatctl ${targetWeight === null ? 'undrain' : 'drain'} ${cell}`,
+    ...(targetWeight ? [`--to ${targetWeight}`] : []),
+    ...(fast ? ['--fast'] : []),
+    ...(step === undefined ? [] : [`--step ${step}`]),
+    ...(force ? ['--force'] : []),
+    ...(reason === undefined ? [] : [`--reason ${JSON.stringify(reason)}`]),
+  ].join(' ');
+}
+
 function percent(text: string, min: number): number | undefined {
   const n = Number(text);
   return Number.isInteger(n) && n >= min && n <= 100 ? n : undefined;

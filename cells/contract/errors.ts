@@ -140,7 +140,10 @@ export const ERRORS = {
     'See the message; a 403 is a missing rule of the Role.',
   ),
   // chatctl
-  not_found: row('{kind} {name} was not found in namespace {namespace}.', 'List what there is with `chatctl get`.'),
+  not_found: row(
+    '{kind} {name} was not found in namespace {namespace}.',
+    'List what there is: `chatctl get cells`, rings, workspaces or practicedrains.',
+  ),
   not_installed: row(
     'The cluster knows no {kind}: Chatcells is not installed in it.',
     'Check KUBECONFIG, or install it: helm install chatcells charts/chatcells -n chatcells --create-namespace; see README.md.',
@@ -154,7 +157,7 @@ export const ERRORS = {
   timed_out: row('Not done after {seconds} s; the work goes on.', 'Watch it with the same command and --wait.', {
     retryable: true,
   }),
-  refused: row('{problem}', 'See --help for the flag that overrides the guard.'),
+  refused: row('{problem}', 'What stands in the way is said above; where a flag goes past it, --help names the flag.'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -12,7 +12,7 @@ export function addClusterCommands({ command, environment, done }: Registrar): v
         done(await handOver(environment.root, name, args));
       });
   };
-  handedOver('cluster', 'The local cluster: up, down, status, fault …; see `chatctl cluster -- --help`.', [
+  handedOver('cluster', 'The local cluster: up, down, status, fault …; see `chatctl cluster --help`.', [
     'chatctl cluster up',
     'chatctl cluster status -o json',
     'chatctl cluster fault kill cell-c-channel-0',

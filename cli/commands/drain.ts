@@ -4,7 +4,15 @@ import { ChatError } from '../../cells/contract/errors.ts';
 import type { Cell } from '../../crds/index.ts';
 import type { Context } from '../context.ts';
 import { Pace } from '../drain-pace.ts';
-import { type DrainIntent, type DrainOptions, drainIntent, progressOf, refusal, undrainIntent } from '../drain-plan.ts';
+import {
+  commandFor,
+  type DrainIntent,
+  type DrainOptions,
+  drainIntent,
+  progressOf,
+  refusal,
+  undrainIntent,
+} from '../drain-plan.ts';
 import { progressLine } from '../drain-progress.ts';
 import { formatCount, formatDuration, parseDuration } from '../durations.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -119,7 +127,7 @@ async function carryOut(
         ? ` ${formatCount(left.sockets)} sockets and ${formatCount(left.slots)} slots are to leave.`
         : '';
     context.print({ cell: name, dryRun: true, ...plan, drain: intent }, () => `${name} would go ${steps}.${moving}\n`);
-    context.next(`chatctl ${intent.targetWeight === null ? 'undrain' : 'drain'} ${name} --wait`);
+    context.next(`${commandFor(name, intent, options)} --wait`);
     return EXIT.done;
   }
   const ref = refTo('Cell', context.namespace, name);
@@ -127,7 +135,7 @@ async function carryOut(
   if (intent.paused) context.terminal.note(`${name} is paused at ${plan.weight} %: chatctl resume ${name} goes on.`);
   else context.terminal.note(`${name} goes ${steps}. Ctrl-C stops only the watching.`);
   if (!options.wait) {
-    context.next(`chatctl ${intent.targetWeight === null ? 'undrain' : 'drain'} ${name} --wait`);
+    context.next(`${commandFor(name, intent)} --wait`);
     return report(context, after, options);
   }
   return watch(context, name, options, timeoutMs);

@@ -56,7 +56,15 @@ async function describe(context: Context, kindName: string, name: string | undef
   context.print(name === undefined ? { items: described } : described[0], () =>
     described.map(({ object, events }) => describeOne(object, events, context.environment.nowMs())).join('\n'),
   );
-  context.next(objects[0]?.kind === 'Cell' ? `chatctl drain ${objects[0].metadata.name} --dry-run` : 'chatctl status');
+  context.next(nextFor(objects[0]));
+}
+
+function nextFor(object: AnyResource | undefined): string {
+  if (object?.kind !== 'Cell') return 'chatctl status';
+  const { name } = object.metadata;
+  return object.spec.drain?.targetWeight === undefined
+    ? `chatctl drain ${name} --dry-run`
+    : `chatctl undrain ${name} --wait`;
 }
 
 function describeOne(object: AnyResource, events: Awaited<ReturnType<typeof eventsAbout>>, nowMs: number): string {

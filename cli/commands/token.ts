@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import { parseDuration } from '../durations.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Registrar } from '../program.ts';
+import { getResource } from '../resources.ts';
 import { resolveUser } from '../user-id.ts';
 
 interface Options {
@@ -64,7 +65,10 @@ async function mint(context: Context, options: Options): Promise<string> {
   const secretName = tokenSecretName(options.workspace);
   const secret = await context.kube.get<Secret>({ apiVersion: 'v1', kind: 'Secret', namespace, name: secretName });
   const key = decodeTokenKey(secret?.data);
-  if (key === undefined) throw new ChatError('not_found', { kind: 'Secret', name: secretName, namespace });
+  if (key === undefined) {
+    await getResource(context.kube, 'Workspace', namespace, options.workspace); // says so when there is none
+    throw new ChatError('not_found', { kind: 'Secret', name: secretName, namespace });
+  }
   const user = resolveUser(key.workspaceId, options.user);
   const name = options.name ?? user.name;
   return mintToken(
