@@ -189,8 +189,10 @@ test('a node is shown as it was sent, by the replica that it is connected to', a
 test('the ring’s figures and plan: load, what would move, and nothing is committed', async () => {
   type Figures = { epoch: number; loadMaxOverAverage: number; held?: string; members: { perSecond: number }[] };
   type Plan = { epoch: number; transfers: { from: string; to: string; slots: number; reason: string }[] };
+  // Ready means that it can tell nodes what it knows; its own first round over the ring may come a little later.
+  await until(async () => (await debug<Figures>(PLANES.two, `rings/${RING}`)).held === undefined, 'it plans');
   const figures = await debug<Figures>(PLANES.two, `rings/${RING}`);
-  assert.deepEqual([figures.loadMaxOverAverage, figures.held], [1.5, undefined]);
+  assert.equal(figures.loadMaxOverAverage, 1.5);
   const quiet = await debug<Plan>(PLANES.two, `rings/${RING}/plan`);
   assert.deepEqual(quiet.transfers, []);
   const without = await debug<Plan>(PLANES.two, `rings/${RING}/plan?without=cell-b`);
