@@ -11,6 +11,8 @@ import { type Job, type Role, type RunningRole, roleSettings } from './cells/con
 
 interface Entry {
   about: string;
+  /** The command that people reach it by; the image's entry point when undefined. */
+  command?: string;
   load(): Promise<Role | Job>;
 }
 
@@ -53,10 +55,12 @@ const ROLES: Record<string, Entry> = {
   },
   'dev-token': {
     about: 'prints a token for a user of `dev`',
+    command: 'chatctl dev-token',
     load: async () => (await import('./dataplane/dev/token.ts')).tokenJob as Job,
   },
   dev: {
     about: 'gateway, channel and api in one process over SQLite',
+    command: 'chatctl dev',
     load: async () => role(await import('./dataplane/dev/main.ts')),
   },
 };
@@ -87,7 +91,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const module = await entry.load();
   const settings: Settings = { ...roleSettings, ...module.settings };
   if (args.includes('--help') || args.includes('-h')) {
-    const head = `Usage: chatcells ${name} [flags]\n\n${entry.about}\n\nSettings, as a flag or (environment variable):`;
+    const head = `Usage: ${entry.command ?? `chatcells ${name}`} [flags]\n\n${entry.about}\n\nSettings, as a flag or (environment variable):`;
     return print(`${head}\n${describeSettings(settings)}`);
   }
   let config: Config<Settings>;

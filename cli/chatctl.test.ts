@@ -119,3 +119,11 @@ test('durations, tables, users', () => {
   assert.notEqual(deriveUserId('T1', 'ada'), deriveUserId('T2', 'ada'));
   assert.equal(resolveUser('T1', 'UAK3TD4WTND0S').id, 'UAK3TD4WTND0S');
 });
+
+test('without any kubeconfig the error says where one was looked for', () => {
+  // A root of its own: the checkout may have a local cluster.
+  const env = { PATH: '/nowhere', HOME: '/nowhere', CHATCTL_ROOT: '/nowhere' };
+  const { status, stderr } = spawnSync(process.execPath, [MAIN, 'status'], { encoding: 'utf8', env, cwd: '/' });
+  assert.equal(status, 1);
+  assert.match(stderr, /neither KUBECONFIG nor ~\/\.kube\/config names a cluster/);
+});

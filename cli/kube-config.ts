@@ -21,6 +21,6 @@ export function openKubeConfig(flag: string | undefined, env: Env, folders: read
     return loadKubeConfig({ ...env, KUBECONFIG: path });
   } catch (e: unknown) {
     const problem = e instanceof Error ? e.message : String(e);
-    throw new ChatError('cluster_unreachable', { problem: `${path ?? 'the default kubeconfig'}: ${problem}` }, e);
+    throw new ChatError('cluster_unreachable', { problem: path === undefined ? problem : `${path}: ${problem}` }, e);
   }
 }

@@ -182,12 +182,18 @@ function report(context: Context, cell: Cell, options: Options): ExitCode {
   const progress = progressOf(cell);
   context.print(
     { cell: name, ...progress, status: cell.status?.drain },
-    () => `${name}  weight ${progress.weight} %  ${cell.status?.drain?.phase ?? 'None'}\n`,
+    () => `${name}  weight ${progress.weight} %  ${phaseOf(cell)}\n`,
   );
   if (progress.phase === 'paused') context.next(`chatctl resume ${name}`);
   else if (options.wait || progress.phase === 'done')
     context.next(cell.spec.drain?.targetWeight === undefined ? 'chatctl status' : `chatctl undrain ${name} --wait`);
   return EXIT.done;
+}
+
+/** The phase `None` is the absence of a drain. */
+function phaseOf(cell: Cell): string {
+  const { phase = 'None' } = cell.status?.drain ?? {};
+  return phase === 'None' ? 'not draining' : phase;
 }
 
 const withoutNulls = (drain: object): NonNullable<Cell['spec']['drain']> =>

@@ -16,12 +16,16 @@ interface Options {
 }
 
 export function addProxyStatusCommand({ command, context, done }: Registrar): void {
-  command('proxy-status [node]', 'Whether each Envoy and server has acknowledged what the control plane sent it.', [
-    'chatctl proxy-status                      SYNCED, STALE, NACKED, NOT SENT or DISCONNECTED; exit code 1 unless all are SYNCED',
-    'chatctl proxy-status -o wide              by resource type: versions sent and acknowledged, and their ages',
-    'chatctl proxy-status --type rds           the routes of every edge',
-    'chatctl proxy-status cell-a-edge-7d4f     one node, by the name of its Pod',
-  ])
+  command(
+    'proxy-status [node]',
+    'Whether each Envoy, gateway and api has acknowledged what the control plane sent it. Channel servers read the store instead and are not listed.',
+    [
+      'chatctl proxy-status                      SYNCED, STALE, NACKED, NOT SENT or DISCONNECTED; exit code 1 unless all are SYNCED',
+      'chatctl proxy-status -o wide              by resource type: versions sent and acknowledged, and their ages',
+      'chatctl proxy-status --type rds           the routes of every edge',
+      'chatctl proxy-status cell-a-edge-7d4f     one node, by the name of its Pod',
+    ],
+  )
     .option('--type <type>', `one resource type: cds, eds, lds, rds, or ${TYPES.join(', ')}`)
     .action(async (node: string | undefined, options: Options, self: Command) =>
       done(await proxyStatus(context(self), node, options)),

@@ -77,9 +77,12 @@ export function refOf(manifest: Manifest): ObjectRef {
 export const refusedStatus = (e: unknown): number | undefined =>
   hasCode(e, 'kube_refused') ? Number(e.details.status) : undefined;
 
+const ASSUMED_SERVER = 'http://localhost:8080';
+
 /**
  * KUBECONFIG when set (several files are merged), else the Pod's service account, else the user's ~/.kube/config.
  * A Pod's own account goes before the home directory, which on a shared host is somebody else's.
+ * Throws when none of them is there.
  */
 export function loadKubeConfig(env: Readonly<Record<string, string | undefined>>): KubeConfig {
   const config = new KubeConfig();
@@ -95,6 +98,9 @@ export function loadKubeConfig(env: Readonly<Record<string, string | undefined>>
   if (files.length === 0) {
     if (env.KUBERNETES_SERVICE_HOST) config.loadFromCluster();
     else config.loadFromDefault();
+    // Where nothing is configured the library assumes a server on this host, and then refuses to speak to it.
+    if (config.getCurrentCluster()?.server === ASSUMED_SERVER)
+      throw new Error('neither KUBECONFIG nor ~/.kube/config names a cluster');
   }
   return config;
 }
