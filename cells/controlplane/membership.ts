@@ -23,8 +23,11 @@ export interface Round {
   complete: boolean;
 }
 
-/** A new ring waits until the members have been the same for so long, unless all that are expected are there. */
-const SETTLE_MS = 3_000;
+/**
+ * A new ring waits until the members have been the same for so long, unless all that are expected are there: those that
+ * come to a ring that has been laid out without them move a third of it.
+ */
+const SETTLE_MS = 10_000;
 
 export class Membership {
   readonly #liveness: Liveness;

@@ -146,11 +146,11 @@ test('a ring is laid out as soon as all expected servers beat', async () => {
   assert.ok(shares.maxOverAverage <= 1.01);
 });
 
-test('or when who is there has been the same for three seconds; a row left behind is not there', async () => {
+test('or when who is there has been the same for ten seconds; a row left behind is not there', async () => {
   const rig = await Rig.start();
   await rig.store.beat({ ...stale('uid-99/1'), counter: 7 });
   for (let n = 0; n < 4; n++) rig.join(n);
-  await rig.rounds(3);
+  await rig.rounds(10);
   assert.equal(await rig.store.readTable(RING), undefined);
   await rig.rounds(3);
   const table = await rig.table();
@@ -347,7 +347,7 @@ test('hot slots change places after a while of rest, within their budget; switch
 test('a ring that is deleted and used by nobody leaves a table without members, above the epoch of its claims', async () => {
   const rig = await Rig.start();
   for (let n = 0; n < 3; n++) rig.join(n);
-  await rig.rounds(6);
+  await rig.rounds(13);
   const { epoch } = await rig.table();
   const ring = rig.rings.get(RING)!;
   const workspace = { ...object('Workspace', 'acme'), kind: 'Workspace', spec: { displayName: 'a', ring: 'main' } };
