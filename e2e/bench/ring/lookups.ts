@@ -50,15 +50,18 @@ export function nanosecondsEach(topics: readonly string[], lookup: (topic: strin
   return (ms * 1e6) / topics.length;
 }
 
-/** The same for slots, in a loop of its own: at this speed the call of a contestant's function would be half of it. */
-export function nanosecondsEachSlot(slots: readonly number[], routes: Routes): number {
+/**
+ * The same for slots, in a loop of its own: at this speed the call of a contestant's function would be half of it, and
+ * so would be the walk over an array of five million numbers.
+ */
+export function nanosecondsEachSlot(slots: Uint16Array, routes: Routes): number {
   let length = 0;
   const ms = cpuMs(() => {
-    for (const slot of slots) length += routes.route(RING, slot)!.owner!.address.length;
+    for (let i = 0; i < slots.length; i++) length += routes.route(RING, slots[i]!)!.owner!.address.length;
   });
   if (length === 0) throw new Error('no owner was found');
   return (ms * 1e6) / slots.length;
 }
 
-export const randomSlots = (count: number): number[] =>
-  Array.from({ length: count }, () => Math.floor(Math.random() * SLOTS));
+export const randomSlots = (count: number): Uint16Array =>
+  Uint16Array.from({ length: count }, () => Math.floor(Math.random() * SLOTS));
