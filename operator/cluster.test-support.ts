@@ -94,7 +94,7 @@ export class StandInControlplane {
 /** Requests of the operator's kinds that the API server has been sent to change something, no-ops included. */
 export async function writesSeen(api: TestApiServer): Promise<number> {
   const { kubeFetch } = await import('../cells/contract/kube/http.ts');
-  const text = await (await kubeFetch(api.kubeConfig, { method: 'GET', path: '/metrics' })).text();
+  const text = await (await kubeFetch(api.kubeConfig, { method: 'GET', path: '/metrics' })).body.text();
   const ours =
     /resource="(cells|channelrings|practicedrains|workspaces|deployments|services|configmaps|secrets|serviceaccounts|poddisruptionbudgets|events)"/;
   return text

@@ -126,7 +126,7 @@ export class KubeClient {
     const signal = this.#term ? AbortSignal.any([own, this.#term()]) : own;
     const response = await kubeFetch(this.#kubeConfig, { ...request, signal });
     if (!response.ok) throw await refusal(request, response);
-    return (await response.json()) as R;
+    return (await response.body.json()) as R;
   }
 
   /** Undefined when there is none. */

@@ -155,7 +155,7 @@ export class Reflector<T extends KubeObject> {
       } as const;
       const response = await kubeFetch(kubeConfig, request);
       if (!response.ok) throw await refusal(request, response);
-      return (await response.json()) as ListBody<T>;
+      return (await response.body.json()) as ListBody<T>;
     } finally {
       watchdog.disarm();
     }
@@ -182,7 +182,7 @@ export class Reflector<T extends KubeObject> {
       if (!response.ok) throw await refusal(request, response);
       const alive = (): void => watchdog.arm(inactivityMs, `nothing came for ${inactivityMs} ms`);
       alive();
-      for await (const event of watchEvents<T>(response, alive)) {
+      for await (const event of watchEvents<T>(response.body, alive)) {
         events++;
         this.#take(event);
         this.#backoff.reset();

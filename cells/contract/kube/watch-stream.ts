@@ -1,5 +1,4 @@
 /** The lines of a watch answer as events. */
-import type { Response } from 'undici';
 import type { KubeObject } from './objects.ts';
 
 export type WatchEvent<T extends KubeObject> =
@@ -9,15 +8,14 @@ export type WatchEvent<T extends KubeObject> =
 
 /** Ends when the server ends the answer; throws what the connection throws, or a SyntaxError for what is no JSON. */
 export async function* watchEvents<T extends KubeObject>(
-  response: Response,
+  body: AsyncIterable<Uint8Array>,
   onBytes: () => void,
 ): AsyncGenerator<WatchEvent<T>> {
-  if (!response.body) return;
   const decoder = new TextDecoder();
   let rest = '';
-  for await (const chunk of response.body) {
+  for await (const chunk of body) {
     onBytes();
-    const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n');
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) if (line !== '') yield JSON.parse(line) as WatchEvent<T>;
   }

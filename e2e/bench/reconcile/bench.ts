@@ -163,7 +163,7 @@ async function trickle(settling: Settling, size: Sizes): Promise<number[]> {
 
 /** Requests that change something, as the API server counts them, Leases aside. */
 async function writes(api: TestApiServer): Promise<number> {
-  const metrics = await (await kubeFetch(api.kubeConfig, { method: 'GET', path: '/metrics' })).text();
+  const metrics = await (await kubeFetch(api.kubeConfig, { method: 'GET', path: '/metrics' })).body.text();
   return metrics
     .split('\n')
     .filter((line) => /^apiserver_request_total\{.*verb="(POST|PUT|PATCH|APPLY|DELETE)"/.test(line))

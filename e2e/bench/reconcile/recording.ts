@@ -3,7 +3,6 @@
  * operator and the API server. In the recorded objects {{name}} and {{uid}} stand for the owner's.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestApiServer, type TestApiServer } from '../../../cells/contract/kube/api-server.test-support.ts';
@@ -80,13 +79,9 @@ async function forward(
     });
     if (method !== 'GET' && answer.ok && !url.includes('/leases'))
       onWrite({ method, url: new URL(url, 'http://proxy'), body });
-    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'application/json' });
+    response.writeHead(answer.status, { 'content-type': answer.contentType ?? 'application/json' });
     response.flushHeaders(); // of a watch that has nothing to tell yet
-    if (answer.body)
-      Readable.fromWeb(answer.body as never)
-        .on('error', () => response.destroy())
-        .pipe(response);
-    else response.end();
+    answer.body.on('error', () => response.destroy()).pipe(response);
   } catch {
     response.destroy();
   }
