@@ -55,7 +55,7 @@ export interface RingStore {
   /**
    * Commits `change` of the latest table and resolves with it; undefined when there is no table or `change` gives none.
    * Waits for its turn: of many who commit at once all get through, without a second attempt. `known` saves reading the
-   * table when it is the latest. `change` is pure, and may be called again.
+   * table when it is the latest. `change` is called when the turn has come, and may be called again.
    */
   changeTable<T extends { table: RingTable }>(
     known: RingTable,

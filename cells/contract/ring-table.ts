@@ -62,7 +62,7 @@ export function encodeTable(table: RingTable): Uint8Array {
     raw.set(new Uint8Array(column.buffer, column.byteOffset, column.byteLength), at);
     at += column.byteLength;
   }
-  return deflateSync(raw, { level: 3 });
+  return deflateSync(raw, { level: 1 });
 }
 
 export function decodeTable(bytes: Uint8Array): RingTable {

@@ -26,24 +26,24 @@ const AT_ONCE = 256;
 
 export class Claims {
   readonly #o: ClaimsOptions;
-  /** Slots whose claim is under way, and at which epoch. */
-  readonly #claiming = new Map<number, number>();
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #claiming = new Map<number, { epoch: number; work: Promise<void> }>();
 
   constructor(options: ClaimsOptions) {
     this.#o = options;
   }
 
-  /** Resolves when all that the table gives and is not held has been claimed. Nothing more is, once `may` says no. */
-  async claimMissing(may: () => boolean): Promise<void> {
-    const others = [...this.#underWay];
-    const fences = this.#missing();
-    for (const { slot, epoch } of fences) this.#claiming.set(slot, epoch);
+  /**
+   * Resolves when all that the table gives and is not held has been claimed, of `slots` only if they are named. Nothing
+   * more is, once `may` says no.
+   */
+  async claimMissing(may: () => boolean, slots?: readonly number[]): Promise<void> {
+    const others = new Set<Promise<void>>();
+    for (const [slot, { work }] of this.#claiming) if (slots?.includes(slot) ?? true) others.add(work);
+    const fences = this.#missing(slots);
     const work = this.#claim(fences, may).finally(() => {
-      this.#underWay.delete(work);
-      for (const { slot, epoch } of fences) if (this.#claiming.get(slot) === epoch) this.#claiming.delete(slot);
+      for (const { slot } of fences) if (this.#claiming.get(slot)?.work === work) this.#claiming.delete(slot);
     });
-    this.#underWay.add(work);
+    for (const { slot, epoch } of fences) this.#claiming.set(slot, { epoch, work });
     await Promise.all([work, Promise.allSettled(others)]);
   }
 
@@ -57,16 +57,16 @@ export class Claims {
     if (count > 0) log.info({ slots: count, ms: Math.round(clock.monotonicMs() - began) }, 'claimed slots');
   }
 
-  #missing(): Fence[] {
+  #missing(of: readonly number[] | undefined): Fence[] {
     const { row, control, slots } = this.#o;
     const { table } = control;
     const self = table === undefined ? NONE : memberIndex(table, row.incarnation);
     if (table === undefined || self === NONE) return [];
     const fences: Fence[] = [];
-    for (let slot = 0; slot < table.owner.length; slot++)
+    for (const slot of of ?? table.owner.keys())
       if (table.owner[slot] === self && slots.epoch(slot) === undefined) {
         const epoch = table.slotEpoch[slot]!;
-        if (this.#claiming.get(slot) !== epoch) fences.push({ ring: row.ring, slot, epoch });
+        if (this.#claiming.get(slot)?.epoch !== epoch) fences.push({ ring: row.ring, slot, epoch });
       }
     return fences;
   }

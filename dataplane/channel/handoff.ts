@@ -1,6 +1,6 @@
 /**
- * Planned handoff, driven by the owner: PREPARE the target, FREEZE a batch, flush what is in flight, COMMIT the table,
- * tell the target. A slot that is frozen accepts nothing; it is served again only when a committed table names this
+ * Planned handoff, driven by the owner: PREPARE the target, FREEZE a batch, COMMIT the table for what has nothing in
+ * flight, tell the target; the rest of the batch once it is flushed. A slot that is frozen accepts nothing; it is served again only when a committed table names this
  * incarnation and no target: a failed commit is read again, never guessed.
  */
 import type { Clock } from '../../cells/contract/clock.ts';
@@ -15,7 +15,7 @@ import { handover } from './commits.ts';
 import type { ChannelMetrics } from './metrics.ts';
 import type { Slots } from './slots.ts';
 
-const BATCH = 256;
+const BATCH = 128;
 
 export interface HandoffOptions {
   me: string;
@@ -30,9 +30,31 @@ export interface HandoffOptions {
   /** As it is known here. */
   table(): RingTable | undefined;
   adopt(table: RingTable): void;
-  /** Nothing of the slot's topics is queued or in flight any more. */
+  /** Whether something of the slot's topics is queued or in flight. */
+  isBusy(slot: number): boolean;
+  /** Resolves when nothing of these is any more. */
   flush(slots: readonly number[]): Promise<void>;
   heads(slots: readonly number[]): [TopicId, Head][];
+}
+
+interface Receiver {
+  incarnation: string;
+  address: string;
+}
+
+interface Frozen {
+  /** Frozen and not handed over yet. */
+  busy: readonly number[];
+  /** Since when the slots have accepted nothing, monotonic. */
+  frozenAt: number;
+}
+
+interface Handed {
+  slots: number[];
+  /** As committed. */
+  table: RingTable;
+  heads: readonly [TopicId, Head][];
+  frozenAt: number;
 }
 
 const SYSTEM: Actor = { workspace: 'T0' as Actor['workspace'], user: undefined, roles: [] };
@@ -50,7 +72,8 @@ export class Handoff {
     const self = memberIndex(table, me);
     if (self === NONE) return;
     const byTarget = new Map<number, number[]>();
-    for (const slot of slots.held()) {
+    // By number, so that a commit touches few of the ranges in which the table travels.
+    for (const slot of slots.held().sort((a, b) => a - b)) {
       const target = table.target[slot]!;
       // Frozen by a round that did not commit. The table that was just read names us: until the next round it serves.
       slots.thaw(slot);
@@ -71,7 +94,7 @@ export class Handoff {
     }
   }
 
-  async #give(table: RingTable, to: { incarnation: string; address: string; slots: number[] }): Promise<void> {
+  async #give(table: RingTable, to: Receiver & { slots: number[] }): Promise<void> {
     const { peers, ring } = this.#o;
     const { ready } = await peers.request(to.address, {
       op: 'prepare',
@@ -85,39 +108,65 @@ export class Handoff {
     }
   }
 
-  async #move(to: { incarnation: string; address: string }, batch: readonly number[]): Promise<boolean> {
-    const { slots, clock, metrics, peers, ring, log } = this.#o;
-    const frozenAt = clock.monotonicMs();
-    for (const slot of batch) slots.freeze(slot);
-    await this.#o.flush(batch);
-    const heads = this.#o.heads(batch);
-    const committed = await this.#commit(to.incarnation, batch);
-    if (committed === undefined) return false;
-    const { table } = committed;
-    metrics.handoffs.inc(committed.slots.length);
+  /** False when the table does not give all of these to the target any more. */
+  async #move(to: Receiver, batch: readonly number[]): Promise<boolean> {
+    let done = await this.#handOver(to, batch);
+    while (done !== undefined && done.busy.length > 0) {
+      // Frozen, so that nothing more comes in: the next time they are idle.
+      await this.#o.flush(done.busy);
+      done = await this.#handOver(to, done.busy, done.frozenAt);
+    }
+    return done !== undefined;
+  }
+
+  /**
+   * Hands over those that have nothing queued or in flight; the others are frozen as well, and named. They are frozen
+   * only when the commit has its turn at the table: the wait for other owners' commits is no pause.
+   */
+  async #handOver(to: Receiver, slots: readonly number[], since?: number): Promise<Frozen | undefined> {
+    const { me, store, clock, log, metrics, leaving, adopt, isBusy, heads } = this.#o;
+    const known = this.#o.table();
+    if (known === undefined) return undefined;
+    const askedAt = clock.monotonicMs();
+    let turnAt = askedAt;
+    const frozen = { at: since, busy: slots, heads: [] as [TopicId, Head][] };
+    const step = await store.changeTable(known, (table) => {
+      turnAt = clock.monotonicMs();
+      frozen.at ??= turnAt;
+      for (const slot of slots) this.#o.slots.freeze(slot);
+      frozen.busy = slots.filter((slot) => isBusy(slot));
+      const idle = slots.filter((slot) => !isBusy(slot));
+      frozen.heads = heads(idle);
+      return handover(table, { me, target: to.incarnation, slots: idle, leaving: leaving() });
+    });
+    const { busy, at: frozenAt = askedAt } = frozen;
+    if (step === undefined) return busy.length === slots.length ? { busy, frozenAt } : undefined;
+    const committedAt = clock.monotonicMs();
+    adopt(step.table);
+    metrics.handoffs.inc(step.slots.length);
+    await this.#tell(to, { ...step, heads: frozen.heads, frozenAt });
+    const phases = {
+      turnMs: Math.round(turnAt - askedAt),
+      commitMs: Math.round(committedAt - turnAt),
+      claimMs: Math.round(clock.monotonicMs() - committedAt),
+    };
+    log.info({ target: to.address, slots: step.slots.length, busy: busy.length, ...phases }, 'slots handed over');
+    return { busy, frozenAt };
+  }
+
+  /** Only a shortcut: the target finds the table by itself at its next poll. */
+  async #tell(to: Receiver, { slots, table, heads, frozenAt }: Handed): Promise<void> {
+    const { ring, peers, clock, log } = this.#o;
     const args = {
       ring,
-      slots: committed.slots,
+      slots,
       tableEpoch: table.epoch,
-      standbys: committed.slots.map((slot) => table.standby[slot]!),
+      standbys: slots.map((slot) => table.standby[slot]!),
       heads: heads.map(([topic, head]): [TopicId, number, string] => [topic, head.seq, head.ts.toString()]),
       frozenMs: clock.monotonicMs() - frozenAt,
     };
-    // Only a shortcut: the target finds the table by itself at its next poll.
     await peers.request(to.address, { op: 'handoff', ring, args, actor: SYSTEM }).catch((err: unknown) => {
       log.info({ err }, 'the new owner was not told; it will read the table');
     });
-    return true;
-  }
-
-  async #commit(target: string, batch: readonly number[]): Promise<{ slots: number[]; table: RingTable } | undefined> {
-    const { me, store, leaving, adopt } = this.#o;
-    const known = this.#o.table();
-    if (known === undefined) return undefined;
-    const step = await store.changeTable(known, (table) =>
-      handover(table, { me, target, slots: batch, leaving: leaving() }),
-    );
-    if (step !== undefined) adopt(step.table);
-    return step;
   }
 }

@@ -235,7 +235,7 @@ export class Intake {
     const { heads, standbys, frozenMs } = request.args as Operations['handoff']['args'];
     for (const [topic, seq, ts] of heads) this.#o.tell(topic, tableEpoch, { seq, ts: BigInt(ts) });
     if (standbys !== undefined) this.#o.member.handedOver(tableEpoch, slots, standbys);
-    await this.#o.member.takeNow(tableEpoch);
+    await this.#o.member.takeNow(tableEpoch, slots);
     const claimed = slots.filter((slot) => this.#o.slots.serves(slot)).length;
     if (frozenMs !== undefined) this.#o.metrics.handedIn(claimed, frozenMs + this.#o.clock.monotonicMs() - arrivedMs);
     return { claimed };

@@ -93,12 +93,9 @@ export class RingMember {
     return this.#inTurn(() => this.#align());
   }
 
-  /** Another server says that the table has reached this epoch: read it and claim what it gives, now. */
-  async takeNow(tableEpoch: number): Promise<RingTable | undefined> {
-    if ((this.#o.control.table?.epoch ?? -1) < tableEpoch) await this.#readTable();
-    const table = this.#o.control.table;
-    if (table !== undefined) await this.#claimMissing();
-    return table;
+  /** Another server says that the table has reached this epoch: read it and claim what it gives, or these slots, now. */
+  async takeNow(tableEpoch: number, slots?: readonly number[]): Promise<void> {
+    if ((await this.tableAt(tableEpoch)) !== undefined) await this.#claimMissing(slots);
   }
 
   /** The owner before has committed this upon the table of the epoch before. With an older one, the table has to be read. */
@@ -254,8 +251,8 @@ export class RingMember {
         this.#o.lost(slot);
   }
 
-  #claimMissing(): Promise<void> {
-    return this.#claims.claimMissing(() => !this.#skewed && !this.#closed);
+  #claimMissing(slots?: readonly number[]): Promise<void> {
+    return this.#claims.claimMissing(() => !this.#skewed && !this.#closed, slots);
   }
 
   /** The standbys of one dead owner commit at the same time, each its own slots: who comes second judges anew at once. */

@@ -112,6 +112,7 @@ export class ChannelServer {
       leaving: () => this.#member.leaving,
       table: () => this.#control.table,
       adopt: (table) => this.#member.adopt(table),
+      isBusy: (slot) => this.#topics.ofSlot(slot).some((t) => this.#writers.get(t)?.busy),
       flush: (slots) => this.#flush(slots),
       heads: (slots) => this.#topicsOf(slots).flatMap((t) => (t.isLoaded ? [[t.topic, t.head]] : [])),
     });
