@@ -91,6 +91,8 @@ export class Routes {
       const held = known.get(m.incarnation);
       return held?.address === m.address ? held : m;
     });
+    const before = ring.members[range]!;
+    if (before.length === taken.length && before.every((m, i) => m === taken[i])) return before;
     ring.members[range] = taken;
     ring.known = undefined;
     return taken;
