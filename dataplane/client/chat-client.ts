@@ -256,6 +256,8 @@ export class ChatClient {
     this.#comeBackInMs = undefined;
     // The edge of a session that was ready may well be all right: it is left only when it fails.
     if (!wasReady) this.#api.rotate();
+    // The own cell's edge sends to it what its weight allows: back there, one would be shed again.
+    else if (code === CLOSE.drain) this.#api.leave();
     const delay = planned ?? backoffMs(this.#failures, this.#random);
     this.#failures++;
     this.#setState('waiting', code);

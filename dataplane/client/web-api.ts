@@ -39,6 +39,12 @@ export class WebApi {
     this.#edge++;
   }
 
+  /** To any of the other edges: were it the next one, all clients of a zone that is drained would come to one zone. */
+  leave(): void {
+    const others = this.#options.edges.length - 1;
+    if (others > 0) this.#edge += 1 + Math.floor(this.#options.random.next() * others);
+  }
+
   /** Rejects with ChatError; the code is the answer's when it is one of ours, else `internal_error` with it in the details. */
   async call(method: string, args: Record<string, unknown> = {}): Promise<WebApiResult> {
     const { clock, random } = this.#options;

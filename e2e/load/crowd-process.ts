@@ -5,6 +5,8 @@ import { join } from 'node:path';
 
 export interface CrowdPlan {
   edges: string[];
+  /** The edge of all; each in turn when absent. */
+  home?: string;
   /** Shared by the sockets in turn, as the devices of a user. */
   users: { token: string; channels: string[] }[];
   sockets: number;

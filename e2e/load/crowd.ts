@@ -17,8 +17,8 @@ async function start(plan: CrowdPlan): Promise<void> {
   users = plan.users;
   setInterval(report, FIGURES_MS).unref();
   for (let i = 0; i < plan.sockets; i++) {
-    const first = i % plan.edges.length;
-    const edges = [...plan.edges.slice(first), ...plan.edges.slice(0, first)];
+    const at = plan.home === undefined ? i % plan.edges.length : plan.edges.indexOf(plan.home);
+    const edges = [...plan.edges.slice(at), ...plan.edges.slice(0, at)];
     const { token } = plan.users[i % plan.users.length]!;
     const onState = (state: string): void => void (state === 'stopped' && stopped++);
     clients.push(new ChatClient({ edges, token, onState, onEvent: () => void delivered++ }));
