@@ -46,10 +46,11 @@ const drain = (args: readonly string[], limitS: number) => async (system: System
     const start = performance.now();
     await until(`${SOCKETS} sockets`, CONNECT_MS, all).finally(() => round.note('connected', crowd.figures.connected));
     round.note('connect_s', (performance.now() - start) / 1000);
-    round.say(`${SOCKETS} sockets connected`);
-    const held = await until(`all of them in ${CELL}`, SETTLE_MS, async () => {
+    round.say(`${SOCKETS} sockets connected, ${crowd.figures.connectFailures} attempts failed`);
+    // An attempt that failed went to another edge, and so perhaps to another cell.
+    const held = await until(`most of them in ${CELL}`, SETTLE_MS, async () => {
       const sockets = await socketsIn(system, CELL);
-      return sockets >= SOCKETS ? sockets : undefined;
+      return sockets > 0.9 * SOCKETS ? sockets : undefined;
     });
     round.note('sockets', held);
     const before = await system.takeovers();
