@@ -12,10 +12,9 @@ import type { LinkedOwnerClient } from '../links/owner-client.ts';
 import type { Actor } from '../protocol/operations.ts';
 import type { Head } from '../storage/store.ts';
 import { handover } from './commits.ts';
+import { MAX_BATCH, nextBatch } from './handoff-batch.ts';
 import type { ChannelMetrics } from './metrics.ts';
 import type { Slots } from './slots.ts';
-
-const BATCH = 128;
 
 export interface HandoffOptions {
   me: string;
@@ -61,6 +60,8 @@ const SYSTEM: Actor = { workspace: 'T0' as Actor['workspace'], user: undefined, 
 
 export class Handoff {
   readonly #o: HandoffOptions;
+  /** Slots that are handed over together. */
+  #batch = MAX_BATCH;
 
   constructor(options: HandoffOptions) {
     this.#o = options;
@@ -103,8 +104,10 @@ export class Handoff {
       actor: SYSTEM,
     });
     if (!ready) return;
-    for (let i = 0; i < to.slots.length; i += BATCH) {
-      if (!(await this.#move(to, to.slots.slice(i, i + BATCH)))) return;
+    for (let at = 0; at < to.slots.length; ) {
+      const batch = to.slots.slice(at, at + this.#batch);
+      if (!(await this.#move(to, batch))) return;
+      at += batch.length;
     }
   }
 
@@ -145,6 +148,7 @@ export class Handoff {
     adopt(step.table);
     metrics.handoffs.inc(step.slots.length);
     await this.#tell(to, { ...step, heads: frozen.heads, frozenAt });
+    this.#batch = nextBatch(this.#batch, clock.monotonicMs() - frozenAt);
     const phases = {
       turnMs: Math.round(turnAt - askedAt),
       commitMs: Math.round(committedAt - turnAt),
