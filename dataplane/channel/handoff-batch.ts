@@ -1,5 +1,7 @@
 /** How many slots a planned handoff freezes at once: many are cheap, few are a short pause. Pure. */
 
+/** Small, as nobody knows yet how fast it goes. */
+export const FIRST_BATCH = 32;
 export const MAX_BATCH = 128;
 export const MIN_BATCH = 16;
 /** A third of the longest pause that is promised, 250 ms: one slow batch does not break it. */

@@ -12,7 +12,7 @@ import type { LinkedOwnerClient } from '../links/owner-client.ts';
 import type { Actor } from '../protocol/operations.ts';
 import type { Head } from '../storage/store.ts';
 import { handover } from './commits.ts';
-import { MAX_BATCH, nextBatch } from './handoff-batch.ts';
+import { FIRST_BATCH, nextBatch } from './handoff-batch.ts';
 import type { ChannelMetrics } from './metrics.ts';
 import type { Slots } from './slots.ts';
 
@@ -61,7 +61,7 @@ const SYSTEM: Actor = { workspace: 'T0' as Actor['workspace'], user: undefined, 
 export class Handoff {
   readonly #o: HandoffOptions;
   /** Slots that are handed over together. */
-  #batch = MAX_BATCH;
+  #batch = FIRST_BATCH;
 
   constructor(options: HandoffOptions) {
     this.#o = options;
