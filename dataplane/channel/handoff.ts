@@ -67,8 +67,11 @@ export class Handoff {
     this.#o = options;
   }
 
-  /** One round: every target that is ready gets its slots. Never rejects: what fails is tried in the next round. */
-  async run(table: RingTable): Promise<void> {
+  /**
+   * One round: every target that is ready gets its slots, for as long as `mayGoOn`. Never rejects: what fails, or is
+   * left, is for the next round.
+   */
+  async run(table: RingTable, mayGoOn: () => boolean): Promise<void> {
     const { me, slots, log } = this.#o;
     const self = memberIndex(table, me);
     if (self === NONE) return;
@@ -88,14 +91,15 @@ export class Handoff {
       const member = table.members[target];
       if (member === undefined) continue;
       try {
-        await this.#give(table, { incarnation: member.incarnation, address: member.address, slots: all });
+        await this.#give(table, { incarnation: member.incarnation, address: member.address, slots: all }, mayGoOn);
       } catch (err: unknown) {
         log.info({ err, target: member.pod, slots: all.length }, 'handoff not done, trying again');
       }
+      if (!mayGoOn()) return;
     }
   }
 
-  async #give(table: RingTable, to: Receiver & { slots: number[] }): Promise<void> {
+  async #give(table: RingTable, to: Receiver & { slots: number[] }, mayGoOn: () => boolean): Promise<void> {
     const { peers, ring } = this.#o;
     const { ready } = await peers.request(to.address, {
       op: 'prepare',
@@ -108,6 +112,7 @@ export class Handoff {
       const batch = to.slots.slice(at, at + this.#batch);
       if (!(await this.#move(to, batch))) return;
       at += batch.length;
+      if (!mayGoOn()) return;
     }
   }
 

@@ -34,8 +34,11 @@ export interface RingMemberOptions {
   claimed(slots: readonly { slot: number; epoch: number }[]): void;
   /** The slot is no longer ours: everything of it in memory is void. */
   lost(slot: number): void;
-  /** Carries out the planned moves that the table asks of this owner. Called in turn; never rejects. */
-  handOff(table: RingTable): Promise<void>;
+  /**
+   * Carries out the planned moves that the table asks of this owner, until all are done or `mayGoOn` says no. Called in
+   * turn; never rejects.
+   */
+  handOff(table: RingTable, mayGoOn: () => boolean): Promise<void>;
   plants: Plants;
 }
 
@@ -58,6 +61,7 @@ export class RingMember {
   #beatFailed = false;
   #beating = false;
   #ticking = false;
+  #pollDue = false;
   #skewed = false;
   #verdict: Verdict | undefined;
   /** Polls in a row in which a member of the table had no heartbeat row at all. */
@@ -152,11 +156,8 @@ export class RingMember {
 
   #tick(): void {
     void this.#beat();
-    if (this.#ticking) return; // a slow store gets no pile of polls
-    this.#ticking = true;
-    void this.#poll().finally(() => {
-      this.#ticking = false;
-    });
+    this.#pollDue = true; // after the one that is under way: a slow store gets no pile of them
+    void this.#pollWhenDue();
   }
 
   async #beat(): Promise<void> {
@@ -178,6 +179,16 @@ export class RingMember {
     } finally {
       this.#beating = false;
     }
+  }
+
+  async #pollWhenDue(): Promise<void> {
+    if (this.#ticking) return;
+    this.#ticking = true;
+    while (this.#pollDue && !this.#closed) {
+      this.#pollDue = false;
+      await this.#poll();
+    }
+    this.#ticking = false;
   }
 
   async #poll(): Promise<void> {
@@ -230,7 +241,8 @@ export class RingMember {
     await this.#takeOver();
     if (this.#leaving) await this.#evacuate();
     const latest = this.#o.control.table;
-    if (latest !== undefined) await this.#o.handOff(latest);
+    // The next poll may find somebody dead: a takeover does not wait until thousands of slots have been handed over.
+    if (latest !== undefined) await this.#o.handOff(latest, () => !this.#pollDue);
   }
 
   async #readTable(): Promise<RingTable | undefined> {

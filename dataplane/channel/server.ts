@@ -121,7 +121,7 @@ export class ChannelServer {
       load: () => ({ sockets: 0, slots: this.#slots.size, topics: this.#topics.size, perSecond: slotLoad.perSecond }),
       claimed: (slots) => this.#intake.tellOwned(slots),
       lost: (slot) => this.#lost(slot),
-      handOff: (table) => handoff.run(table),
+      handOff: (table, mayGoOn) => handoff.run(table, mayGoOn),
       plants: this.#plants,
     });
     this.#sweeper = clock.every(SWEEP_MS, () => this.#sweep());

@@ -73,3 +73,42 @@ test('a standby whose commit came second judges anew at once, not with its next 
   await eventually('taken over', () => world.servers[1]!.slotCount === 16_384 || undefined);
   assert.deepEqual(commits, [commits[0], commits[0]]);
 });
+
+test('a takeover does not wait until the standby has handed over all that it is to give', async () => {
+  let beats = 0;
+  // It goes on beating while it hands over, at the pace of its polls.
+  const aPollLater = async (): Promise<void> => {
+    const seen = beats;
+    await eventually('a heartbeat', () => beats > seen || undefined);
+  };
+  let [handovers, isSlow] = [0, true];
+  const wrap = (store: Store): Store =>
+    withRing(store, {
+      beat: (row) => {
+        beats++;
+        return store.ring.beat(row);
+      },
+      changeTable: async (known, change) => {
+        handovers++;
+        if (isSlow) await aPollLater();
+        return store.ring.changeTable(known, change);
+      },
+    });
+  world = new World();
+  await world.start(3, () => (world.servers.length === 1 ? world.add({}, wrap) : world.add()));
+  await eventually('the first owns all', () => world.servers[0]!.slotCount === 16_384 || undefined);
+  await world.commit((t) => void t.target.fill(1, 0, 8_000));
+  await eventually('the second owns some', () => world.servers[1]!.slotCount === 8_000 || undefined);
+  await world.commit((t) => {
+    t.target.fill(2, 0, 8_000);
+    t.standby.fill(1, 8_000);
+  });
+  await eventually('it hands over', () => handovers > 2 || undefined);
+  world.servers[0]!.abort();
+  await eventually(
+    'taken over',
+    () => world.servers[1]!.slotCount + world.servers[2]!.slotCount === 16_384 || undefined,
+  );
+  isSlow = false;
+  assert.ok(world.servers[2]!.slotCount < 8_000, 'and goes on handing over');
+});
