@@ -83,7 +83,7 @@ test('one bad workspace blames no zone and no gateway, wherever its channel live
     assert.equal(run({ faults }, LONG).at(-1)!.badWorkspace, undefined);
 });
 
-test('one bad process blames no zone; a gateway is named, the only one of its cell never', () => {
+test('one bad process blames no zone; a gateway is named, also the only one of its cell that has traffic', () => {
   for (const role of ['gateway', 'api', 'channel']) {
     for (const rate of [0.2, 0.9]) {
       const verdicts = run({ faults: [badPod(`${role}-zone-b-0`, rate)], postsPerBucket: 600 }, LONG);
@@ -94,7 +94,7 @@ test('one bad process blames no zone; a gateway is named, the only one of its ce
   }
   const alone = { servers: { gateway: 1, api: 1, channel: 2 }, faults: [badPod('gateway-zone-b-0', 0.5)] };
   const verdicts = run(alone, LONG);
-  assert.deepEqual([blamed(verdicts), verdicts.at(-1)?.badGateways], [[], []]);
+  assert.deepEqual([blamed(verdicts), verdicts.at(-1)?.badGateways.map((g) => g.pod)], [[], ['gateway-zone-b-0']]);
 });
 
 test('a dead or ailing store, and one broken link, blame no zone', () => {

@@ -34,7 +34,7 @@ export interface Verdict {
   withheld: Withheld | undefined;
   /** Fails by itself: it drains nothing, and is left out of the rest of the verdict. */
   badWorkspace: BadWorkspace | undefined;
-  /** To be drained by themselves, the worst first; of a bad zone none, since it is drained as a whole. */
+  /** Ill by themselves, the worst first; of a bad zone none, since it is drained as a whole. */
   badGateways: GatewayVerdict[];
 }
 

@@ -89,8 +89,8 @@ export interface GatewayVerdict {
 }
 
 /**
- * Gateways to be drained by themselves, the worst first. Never one whose cell has no other that is well, nor any of a
- * cell in which most are bad: then it is not the gateway.
+ * Gateways that are ill by themselves, the worst first; of a cell in which most are bad none: then it is not the gateway.
+ * Whether another is well and can take over is for who knows the Pods: one that has no traffic is in no report.
  */
 export function badGateways(
   report: HealthReport,
@@ -111,7 +111,7 @@ export function badGateways(
     .filter(({ cell }) => {
       const all = gateways.filter((g) => g.cell === cell).length;
       const ill = verdicts.filter((v) => v.cell === cell).length;
-      return ill < all && ill * 2 <= all;
+      return ill === 1 || ill * 2 <= all;
     })
     .sort((a, b) => b.score - a.score || compare(a.pod, b.pod))
     .map(({ pod, cell, why }) => ({ pod, cell, why }));
