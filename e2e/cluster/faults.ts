@@ -30,13 +30,16 @@ export function setLoss(layout: Layout, a: string, b: string, lossPercent: numbe
 
 const CLIENT_PORT = 8080;
 
-/** Answers whatever goes to or comes from a Pod's port for clients with a reset, or no longer. Not kept over restarts. */
+/**
+ * Answers whatever goes to or comes from a Pod's port for clients with a reset, or no longer. A reset itself passes, or
+ * the connections would only fall silent. Not kept over restarts.
+ */
 export function setReset(layout: Layout, ip: string, on: boolean): void {
   const table = `${tableOf(layout)}_reset`;
   const rules = [`ip saddr ${ip} tcp sport ${CLIENT_PORT}`, `ip daddr ${ip} tcp dport ${CLIENT_PORT}`];
   const chain = `chain output {
     type filter hook output priority 0; policy accept;
-${rules.map((rule) => `    ${rule} reject with tcp reset\n`).join('')}  }`;
+${rules.map((rule) => `    ${rule} tcp flags & rst == 0 reject with tcp reset\n`).join('')}  }`;
   const remove = `table inet ${table} {}\ndelete table inet ${table}\n`;
   runNft(on ? `${remove}table inet ${table} {\n  ${chain}\n}\n` : remove);
 }
