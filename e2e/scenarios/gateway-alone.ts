@@ -43,7 +43,8 @@ async function alone(
   await patchCell(system.status, CELL, { gateways: { replicas: REPLICAS } });
   const [victim] = await until(`${REPLICAS} gateways in ${CELL}`, 90_000, async () => {
     const all = await gateways(system);
-    return all.length === REPLICAS ? all : undefined;
+    // A new one is there before it can be asked for its sockets.
+    return all.length === REPLICAS && all.every((g) => Number.isFinite(g.sockets)) ? all : undefined;
   });
   const { resumes } = system.load.figures;
   round.fault(`${victim!.name} with ${victim!.sockets} sockets: ${ill.what}`);
