@@ -79,6 +79,11 @@ after(async () => {
   await cluster('down');
 });
 
+interface NodeObject {
+  spec: { taints?: object[] };
+  status: { conditions: { type: string; status: string }[] };
+}
+
 /** The one Pod that is Ready and for which `holds`. */
 const readyPod = (what: string, holds: (pod: Pod) => boolean = () => true): Promise<Pod> =>
   until(
@@ -131,6 +136,17 @@ test('a cut link lets nothing through, and heals', async () => {
   await assert.rejects(fromZoneA());
   await cluster('fault', 'heal', 'zone-b', 'zone-a');
   await fromZoneA();
+});
+
+test('a node that was taken for lost says that it is Ready again', async () => {
+  const { node } = layout.zones[1] as (typeof layout.zones)[number];
+  const conditions = [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown' }];
+  await api.patch(`/api/v1/nodes/${node}/status`, 'strategic-merge', { status: { conditions } });
+  const backAgain = async (): Promise<boolean> => {
+    const { spec, status } = await api.get<NodeObject>(`/api/v1/nodes/${node}`);
+    return status.conditions.find((c) => c.type === 'Ready')?.status === 'True' && spec.taints === undefined;
+  };
+  await until('the node to be Ready and without taints', backAgain, DEADLINE);
 });
 
 test('a deleted Pod ends by SIGTERM, reports its exit code, and another takes its place', async () => {

@@ -7,9 +7,13 @@ import { kubeMicroTime, kubeTime } from './kube.ts';
 
 const LEASE_SECONDS = 40;
 const RENEW_MS = 5_000;
-/** A kubelet reports an unchanged status this often. */
-const STATUS_MS = 5 * 60_000;
+/** A kubelet looks at its Node this often, and writes the status that is not the one it has to report. */
+const STATUS_MS = 10_000;
 const VERSION = 'v1.34.4';
+
+interface NodeStatusObject {
+  status?: { conditions?: { type: string; status: string }[] };
+}
 
 interface LeaseObject {
   metadata: { resourceVersion?: string };
@@ -20,7 +24,6 @@ export class NodeObject {
   readonly #api: ApiClient;
   readonly #zone: Zone;
   readonly #log: Logger;
-  readonly #readySince = kubeTime(Date.now());
   #timers: NodeJS.Timeout[] = [];
   #registered = false;
 
@@ -37,7 +40,7 @@ export class NodeObject {
     };
     beat();
     const status = (): void => {
-      this.#writeStatus().catch((error) => this.#log.warn({ error: String(error) }, 'node status not written'));
+      this.#mendStatus().catch((error) => this.#log.warn({ error: String(error) }, 'node status not written'));
     };
     this.#timers = [setInterval(beat, RENEW_MS), setInterval(status, STATUS_MS)];
   }
@@ -75,6 +78,17 @@ export class NodeObject {
     }
   }
 
+  /**
+   * The node lifecycle controller that did not hear the Lease renewed sets the condition to Unknown and taints the node;
+   * it is this agent that has to say that it is Ready again.
+   */
+  async #mendStatus(): Promise<void> {
+    if (!this.#registered) return;
+    const node = await this.#api.get<NodeStatusObject>(`/api/v1/nodes/${this.#zone.node}`);
+    const ready = node.status?.conditions?.find((c) => c.type === 'Ready');
+    if (ready?.status !== 'True') await this.#writeStatus();
+  }
+
   async #writeStatus(): Promise<void> {
     const now = kubeTime(Date.now());
     const condition = (type: string, status: string, reason: string): object => ({
@@ -83,7 +97,7 @@ export class NodeObject {
       reason,
       message: reason,
       lastHeartbeatTime: now,
-      lastTransitionTime: this.#readySince,
+      lastTransitionTime: now,
     });
     // Far more than the machine has: the scheduler shall spread Pods, not refuse them.
     const resources = { cpu: '64', memory: '64Gi', pods: '250', 'ephemeral-storage': '100Gi' };
