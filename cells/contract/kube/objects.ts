@@ -50,6 +50,12 @@ export interface Pod extends KubeObject {
   };
 }
 
+/** The parts of a Deployment that Chatcells looks at. */
+export interface Deployment extends KubeObject {
+  spec: { replicas?: number; paused?: boolean; template: object };
+  status?: { observedGeneration?: number; replicas?: number; updatedReplicas?: number; availableReplicas?: number };
+}
+
 /** `<namespace>/<name>`, or the name alone for what lives in no namespace. */
 export const keyOf = (object: KubeObject): string =>
   object.metadata.namespace === undefined

@@ -61,8 +61,9 @@ export async function applyStatus(applier: CellApplier, cell: Cell, part: CellPa
     { fieldManager: MANAGER, subresource: 'status' },
   );
   for (const c of transitions(cell.status?.conditions, conditions)) {
-    // Progressing and Degraded say the same as Ready in other words, but for a deletion that waits.
-    if (c.type !== 'Ready' && c.reason !== 'DeletionWaits') continue;
+    // Progressing and Degraded say the same as Ready in other words, but for what waits.
+    const waits = c.reason === 'DeletionWaits' || c.reason === 'RolloutWaits';
+    if (c.type !== 'Ready' && !waits) continue;
     const type = c.status === 'False' || c.reason === 'DeletionWaits' ? 'Warning' : 'Normal';
     await applier.events.record(cell, {
       type,

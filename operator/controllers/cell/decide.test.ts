@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Deployment } from '../../../cells/contract/kube/objects.ts';
 import type { Cell } from '../../../crds/index.ts';
 import { testCell, testConfig, testPod, testRing } from '../../test-support.ts';
 import { type CellDecision, decideCell } from './decide.ts';
@@ -19,6 +20,8 @@ function observed(cell: Cell, changes: Partial<ObservedCell> = {}): ObservedCell
     pods: [],
     edgeUrls: [],
     otherCells: 2,
+    deployments: new Map(),
+    others: [],
     figures: undefined,
     ...changes,
   };
@@ -34,6 +37,7 @@ const find = (d: CellDecision, kind: string, name: string) =>
     | undefined;
 
 interface PodTemplate {
+  paused?: boolean;
   replicas: number;
   strategy: { rollingUpdate: object };
   template: {
@@ -120,6 +124,24 @@ test('without a ring there are no channel servers, and it says so', () => {
   const d = decideCell(observed(testCell('cell-a'), { ring: undefined, listedBy: [] }), config);
   assert.equal(find(d, 'Deployment', 'cell-a-channel'), undefined);
   assert.equal(conditionOf(d, 'Progressing')?.reason, 'WaitingForRing');
+});
+
+test('while another Cell replaces its Pods, new ones are held back, and the Cell says for whom', () => {
+  const status = { weight: 100 };
+  const [a, b] = [testCell('cell-a', { status }), testCell('cell-b', { status })];
+  const live = (cell: Cell): ObservedCell['deployments'] => {
+    const before = decideCell(observed(cell), testConfig({ IMAGE: 'chatcells:before' }));
+    const deployments = ran(before).objects.filter((o) => o.kind === 'Deployment');
+    return new Map(deployments.map((o) => [o.metadata.name, o as unknown as Deployment]));
+  };
+  const others = [{ cell: a, ring: undefined, deployments: live(a) }];
+  const d = decideCell(observed(b, { deployments: live(b), others }), config);
+  assert.equal(find(d, 'Deployment', 'cell-b-gateway')?.spec.paused, true);
+  assert.equal(conditionOf(d, 'Progressing')?.reason, 'RolloutWaits');
+  assert.match(conditionOf(d, 'Progressing')?.message ?? '', /until Cell cell-a has its own/);
+  assert.ok(ran(d).retryMs);
+  const alone = decideCell(observed(b, { deployments: live(b) }), config);
+  assert.equal(find(alone, 'Deployment', 'cell-b-gateway')?.spec.paused, undefined);
 });
 
 const none = { cell: 'cell-a', sockets: 0, slots: 0, members: 0 };

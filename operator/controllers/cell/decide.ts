@@ -6,6 +6,7 @@ import type { OperatorConfig } from '../../config.ts';
 import { condition, type NewCondition } from '../../runtime/conditions.ts';
 import type { ObservedCell } from './gather.ts';
 import { componentStates, readinessConditions } from './readiness.ts';
+import { type CellWorkloads, held, rolloutWaitsFor } from './rollout.ts';
 import { workloadsOf } from './workloads.ts';
 
 export type CellDecision =
@@ -23,7 +24,8 @@ export interface CellPart {
   conditions: NewCondition[];
 }
 
-const DELETION_POLL_MS = 2000;
+/** What a Cell waits for is for the most part another object's change, which does not bring its key back. */
+const WAITING_POLL_MS = 2000;
 
 export function decideCell(observed: ObservedCell, config: OperatorConfig): CellDecision {
   const { cell, ring } = observed;
@@ -34,25 +36,33 @@ export function decideCell(observed: ObservedCell, config: OperatorConfig): Cell
   const waitsFor = deleting ? deletionBlockers(observed) : [];
   if (deleting && waitsFor.length === 0) return { kind: 'tearDown' };
 
+  const wantedOf = (of: CellWorkloads): Manifest[] => workloadsOf({ ...of, edgeUrls: observed.edgeUrls, config });
+  const objects = wantedOf(observed);
+  const first = deleting ? undefined : rolloutWaitsFor(observed, observed.others, wantedOf);
   const states = componentStates(cell, observed.pods, ring !== undefined);
+  const progress = deleting ? deletionWaits(waitsFor) : first && rolloutWaits(first);
   const conditions = readinessConditions(states, ring?.metadata);
   return {
     kind: 'run',
-    objects: workloadsOf({ cell, ring, edgeUrls: observed.edgeUrls, config }),
+    objects: first ? objects.map(held) : objects,
     status: {
       slots: observed.slots,
       ring: ring?.metadata.name,
-      conditions: deleting ? conditions.map((c) => deletionProgress(c, waitsFor)) : conditions,
+      // What waits is what is in progress.
+      conditions: progress ? conditions.map((c) => (c.type === progress.type ? progress : c)) : conditions,
     },
-    retryMs: deleting ? DELETION_POLL_MS : undefined,
+    retryMs: progress ? WAITING_POLL_MS : undefined,
   };
 }
 
-/** Replaces Progressing: while a Cell is being deleted, that is what is in progress. */
-function deletionProgress(c: NewCondition, waitsFor: readonly string[]): NewCondition {
-  if (c.type !== 'Progressing') return c;
+function deletionWaits(waitsFor: readonly string[]): NewCondition {
   const how = 'To delete it with its users, set spec.drain.force and spec.drain.reason.';
   return condition('Progressing', true, 'DeletionWaits', `Deletion waits: ${waitsFor.join('; ')}. ${how}`);
+}
+
+function rolloutWaits({ metadata: { name } }: Cell): NewCondition {
+  const how = `If ${name} does not come up: mend it, or drain it; a Cell without traffic is not waited for.`;
+  return condition('Progressing', true, 'RolloutWaits', `New Pods wait until Cell ${name} has its own. ${how}`);
 }
 
 /** Empty when the Cell may go. */

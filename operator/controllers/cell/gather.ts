@@ -1,17 +1,16 @@
 /** Reads what the decision about one Cell needs. */
 
-import type { Pod } from '../../../cells/contract/kube/objects.ts';
+import type { Deployment, Pod } from '../../../cells/contract/kube/objects.ts';
 import { podReady } from '../../../cells/contract/kube/objects.ts';
 import type { Cell, ChannelRing } from '../../../crds/index.ts';
 import { LABELS } from '../../../crds/index.ts';
 import type { EdgeUrl, OperatorConfig } from '../../config.ts';
 import type { CellFigures } from '../../live-figures.ts';
 import type { World } from '../../world.ts';
+import { COMPONENTS, workloadName } from './names.ts';
+import type { CellWorkloads } from './rollout.ts';
 
-export interface ObservedCell {
-  cell: Cell;
-  /** The ring that lists the cell, or the one that still has slots here. */
-  ring: ChannelRing | undefined;
+export interface ObservedCell extends CellWorkloads {
   /** Names of the rings whose spec lists the cell. */
   listedBy: string[];
   /** Slots of the cell by the rings' status; undefined while no ring has a status. */
@@ -20,6 +19,8 @@ export interface ObservedCell {
   edgeUrls: EdgeUrl[];
   /** Cells of the namespace beside this one that are not being deleted. */
   otherCells: number;
+  /** The other Cells of the namespace. Read only while a rollout is due. */
+  others: Iterable<CellWorkloads>;
   /** Live figures, asked for only when the cell is being deleted; undefined when no control plane answered. */
   figures: CellFigures | undefined;
 }
@@ -35,20 +36,44 @@ export async function gatherCell(
   const { name, namespace } = cell.metadata;
   const rings = [...world.rings.values()].filter((r) => r.metadata.namespace === namespace);
   rings.sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
-  const listing = rings.filter((r) => r.spec.cells.includes(name) && r.metadata.deletionTimestamp === undefined);
-  const slotsIn = (ring: ChannelRing): number =>
-    (ring.status?.members ?? []).filter((m) => m.cell === name).reduce((sum, m) => sum + (m.slots ?? 0), 0);
   const known = rings.filter((r) => r.status?.members !== undefined);
+  const others = [...world.cells.values()].filter((c) => c !== cell && c.metadata.namespace === namespace);
   return {
-    cell,
-    ring: listing[0] ?? rings.find((r) => slotsIn(r) > 0),
-    listedBy: listing.map((r) => r.metadata.name),
-    slots: known.length === 0 ? undefined : known.reduce((sum, r) => sum + slotsIn(r), 0),
+    ...workloadsIn(world, rings, cell),
+    listedBy: rings.filter((r) => lists(r, name)).map((r) => r.metadata.name),
+    slots: known.length === 0 ? undefined : known.reduce((sum, r) => sum + slotsIn(r, name), 0),
     pods: podsOf(world, cell),
     edgeUrls: config.edgeUrls.length > 0 ? config.edgeUrls : edgeUrls(world, namespace),
-    otherCells: [...world.cells.values()].filter((c) => c !== cell && c.metadata.deletionTimestamp === undefined)
-      .length,
+    otherCells: others.filter((c) => c.metadata.deletionTimestamp === undefined).length,
+    others: allWorkloads(world, rings, others),
     figures: cell.metadata.deletionTimestamp === undefined ? undefined : await figuresOf(name),
+  };
+}
+
+const lists = (ring: ChannelRing, cell: string): boolean =>
+  ring.spec.cells.includes(cell) && ring.metadata.deletionTimestamp === undefined;
+
+const slotsIn = (ring: ChannelRing, cell: string): number =>
+  (ring.status?.members ?? []).filter((m) => m.cell === cell).reduce((sum, m) => sum + (m.slots ?? 0), 0);
+
+function* allWorkloads(
+  world: World,
+  rings: readonly ChannelRing[],
+  cells: readonly Cell[],
+): Generator<CellWorkloads, void> {
+  for (const cell of cells) yield workloadsIn(world, rings, cell);
+}
+
+function workloadsIn(world: World, rings: readonly ChannelRing[], cell: Cell): CellWorkloads {
+  const { name, namespace } = cell.metadata;
+  const live = COMPONENTS.flatMap((component) => {
+    const deployment = world.owned('Deployment').get(`${namespace}/${workloadName(cell, component)}`);
+    return deployment ? [deployment as Deployment] : [];
+  });
+  return {
+    cell,
+    ring: rings.find((r) => lists(r, name)) ?? rings.find((r) => slotsIn(r, name) > 0),
+    deployments: new Map(live.map((d) => [d.metadata.name, d])),
   };
 }
 

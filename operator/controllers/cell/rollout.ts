@@ -1,0 +1,61 @@
+/**
+ * Which Cell may replace its Pods: one at a time, in the order of their names. An upgrade changes the Pods of every Cell,
+ * and one that does not come up must not take the others with it. Pure.
+ */
+
+import type { Manifest } from '../../../cells/contract/kube/client.ts';
+import type { Deployment } from '../../../cells/contract/kube/objects.ts';
+import { ANNOTATIONS, type Cell, type ChannelRing } from '../../../crds/index.ts';
+import { holds } from '../../runtime/owned.ts';
+
+/** A Cell and the Deployments that it has. */
+export interface CellWorkloads {
+  cell: Cell;
+  /** The ring that lists the cell, or the one that still has slots here. */
+  ring: ChannelRing | undefined;
+  /** By name. */
+  deployments: ReadonlyMap<string, Deployment>;
+}
+
+/** The wanted Deployments of a Cell. Asked for only while a rollout is due: they are dear to make for every Cell. */
+export type WantedOf = (cell: CellWorkloads) => readonly Manifest[];
+
+/** The Cell that `own` waits for before its Pods are replaced; undefined when none are to be, or it may begin. */
+export function rolloutWaitsFor(
+  own: CellWorkloads,
+  others: Iterable<CellWorkloads>,
+  wantedOf: WantedOf,
+): Cell | undefined {
+  if (!serves(own.cell) || !pending(own, wantedOf(own))) return undefined;
+  const comesFirst = (other: CellWorkloads): boolean =>
+    other.cell.metadata.name < own.cell.metadata.name && pending(other, wantedOf(other));
+  for (const other of others) if (serves(other.cell) && (rolling(other) || comesFirst(other))) return other.cell;
+  return undefined;
+}
+
+/** The Deployments with their rollout held back: scaling goes on, no Pod is replaced. */
+export const held = (manifest: Manifest): Manifest =>
+  manifest.kind === 'Deployment' ? { ...manifest, spec: { ...(manifest.spec as object), paused: true } } : manifest;
+
+/** A Cell without users, or one that is not ours to change, neither waits nor is waited for. */
+const serves = ({ metadata, status }: Cell): boolean =>
+  (status?.weight ?? 0) > 0 &&
+  metadata.deletionTimestamp === undefined &&
+  metadata.annotations?.[ANNOTATIONS.reconcile] !== 'disabled';
+
+/** Whether Pods that run are not the wanted ones, and their replacement has not begun. */
+const pending = ({ deployments }: CellWorkloads, wanted: readonly Manifest[]): boolean =>
+  wanted.some((manifest) => {
+    const live = manifest.kind === 'Deployment' ? deployments.get(manifest.metadata.name) : undefined;
+    if (!live) return false;
+    return live.spec.paused === true || !holds(live.spec.template, (manifest.spec as Deployment['spec']).template);
+  });
+
+/** Whether Pods are being replaced; also when they fail to come up. */
+const rolling = ({ deployments }: CellWorkloads): boolean =>
+  [...deployments.values()].some(({ metadata, spec, status }) => {
+    if (spec.paused) return false;
+    const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status ?? {};
+    if (observedGeneration < (metadata.generation ?? 0)) return true;
+    return updatedReplicas < (spec.replicas ?? 1) || replicas > updatedReplicas || availableReplicas < updatedReplicas;
+  });
