@@ -1,7 +1,8 @@
 /** At rest nothing is written to the API server, by its own audit log. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { NAMESPACE } from '../system/install.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { kubectl, NAMESPACE } from '../system/install.ts';
 import { writesByUser } from './audit-log.ts';
 import type { Round } from './round.ts';
 import type { Scenario } from './scenario.ts';
@@ -16,6 +17,7 @@ const steady = async (system: System, round: Round) => {
   await system.whole();
   await pause(SETTLE_MS);
   const { acknowledged } = system.load.figures;
+  const before = await statuses(system);
   const from = Date.now();
   round.fault(`nothing, for ${WATCHED_MS / 60_000} min of chat`);
   await pause(WATCHED_MS);
@@ -31,7 +33,27 @@ const steady = async (system: System, round: Round) => {
   round.note('acknowledged_meanwhile', system.load.figures.acknowledged - acknowledged);
   if (others.length > 0) round.say(`Kubernetes itself: ${text(others)}`);
   round.expect(ours.length === 0, `written at steady state, leases aside: ${text(ours)}`);
+  if (ours.length > 0) for (const line of differences(before, await statuses(system))) round.say(line);
 };
+
+type Statuses = Map<string, Record<string, unknown>>;
+
+async function statuses(system: System): Promise<Statuses> {
+  const kinds = 'cells,channelrings,workspaces,practicedrains';
+  const list = JSON.parse(await kubectl(['get', kinds, '-n', NAMESPACE, '-o', 'json'], system.status)) as {
+    items: { kind: string; metadata: { name: string }; status?: Record<string, unknown> }[];
+  };
+  return new Map(list.items.map((o) => [`${o.kind} ${o.metadata.name}`, o.status ?? {}]));
+}
+
+/** The fields of a status that are not as before. */
+function differences(before: Statuses, after: Statuses): string[] {
+  return [...after].flatMap(([object, status]) => {
+    const old = before.get(object) ?? {};
+    const changed = Object.keys({ ...old, ...status }).filter((k) => !isDeepStrictEqual(old[k], status[k]));
+    return changed.map((k) => `${object} status.${k}: ${JSON.stringify(old[k])} → ${JSON.stringify(status[k])}`);
+  });
+}
 
 export const STEADY_STATE: Scenario = {
   name: 'steady-state',

@@ -139,7 +139,10 @@ export class FaultProxy {
       const url = new URL(request.url ?? '/', this.#upstream);
       const call = httpsRequest(url, { agent: this.#agent, method: request.method ?? 'GET', headers }, resolve);
       call.on('error', reject);
-      request.socket.on('close', () => call.destroy());
+      const hangUp = (): void => void call.destroy();
+      request.socket.once('close', hangUp);
+      // The socket outlives its requests.
+      call.on('close', () => request.socket.off('close', hangUp));
       call.end(body);
     });
   }
