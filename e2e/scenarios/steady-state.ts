@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { until } from '../system/command.ts';
 import { kubectl, NAMESPACE } from '../system/install.ts';
 import { writesByUser } from './audit-log.ts';
 import type { Round } from './round.ts';
@@ -9,13 +10,14 @@ import type { Scenario } from './scenario.ts';
 import type { System } from './system.ts';
 
 const WATCHED_MS = 300_000;
-/** What was done before, as a scenario's end, is written by then. */
-const SETTLE_MS = 10_000;
+/** Hot slots are looked at 30 s after the last change of the table, every 10 s. */
+const SETTLED_MS = 60_000;
+const SETTLE_MS = 600_000;
 const OURS = `system:serviceaccount:${NAMESPACE}:`;
 
 const steady = async (system: System, round: Round) => {
   await system.whole();
-  await pause(SETTLE_MS);
+  await untilSettled(system);
   const { acknowledged } = system.load.figures;
   const before = await statuses(system);
   const from = Date.now();
@@ -35,6 +37,16 @@ const steady = async (system: System, round: Round) => {
   round.expect(ours.length === 0, `written at steady state, leases aside: ${text(ours)}`);
   if (ours.length > 0) for (const line of differences(before, await statuses(system))) round.say(line);
 };
+
+/** No slot changes hands for a minute: the load is even enough by then as well. */
+async function untilSettled(system: System): Promise<void> {
+  let last = { epoch: 0, at: performance.now() };
+  await until('a minute without a change of the ring', SETTLE_MS, async () => {
+    const { epoch } = await system.ring();
+    if (epoch !== last.epoch) last = { epoch, at: performance.now() };
+    return performance.now() - last.at > SETTLED_MS || undefined;
+  });
+}
 
 type Statuses = Map<string, Record<string, unknown>>;
 
