@@ -134,7 +134,7 @@ test('while another Cell replaces its Pods, new ones are held back, and the Cell
     const deployments = ran(before).objects.filter((o) => o.kind === 'Deployment');
     return new Map(deployments.map((o) => [o.metadata.name, o as unknown as Deployment]));
   };
-  const others = [{ cell: a, ring: undefined, deployments: live(a) }];
+  const others = [{ cell: a, ring: undefined, deployments: live(a), pods: [] }];
   const d = decideCell(observed(b, { deployments: live(b), others }), config);
   assert.equal(find(d, 'Deployment', 'cell-b-gateway')?.spec.paused, true);
   assert.equal(conditionOf(d, 'Progressing')?.reason, 'RolloutWaits');

@@ -1,7 +1,7 @@
 /** Reads what the decision about one Cell needs. */
 
 import type { Deployment, Pod } from '../../../cells/contract/kube/objects.ts';
-import { podReady } from '../../../cells/contract/kube/objects.ts';
+import { keyOf, podReady } from '../../../cells/contract/kube/objects.ts';
 import type { Cell, ChannelRing } from '../../../crds/index.ts';
 import { LABELS } from '../../../crds/index.ts';
 import type { EdgeUrl, OperatorConfig } from '../../config.ts';
@@ -15,7 +15,6 @@ export interface ObservedCell extends CellWorkloads {
   listedBy: string[];
   /** Slots of the cell by the rings' status; undefined while no ring has a status. */
   slots: number | undefined;
-  pods: Pod[];
   edgeUrls: EdgeUrl[];
   /** Cells of the namespace beside this one that are not being deleted. */
   otherCells: number;
@@ -37,12 +36,12 @@ export async function gatherCell(
   const rings = [...world.rings.values()].filter((r) => r.metadata.namespace === namespace);
   rings.sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
   const known = rings.filter((r) => r.status?.members !== undefined);
+  const ownPods = [...world.pods.values()].filter((pod) => cellKeyOf(pod) === key);
   const others = [...world.cells.values()].filter((c) => c !== cell && c.metadata.namespace === namespace);
   return {
-    ...workloadsIn(world, rings, cell),
+    ...workloadsIn(world, rings, cell, ownPods),
     listedBy: rings.filter((r) => lists(r, name)).map((r) => r.metadata.name),
     slots: known.length === 0 ? undefined : known.reduce((sum, r) => sum + slotsIn(r, name), 0),
-    pods: podsOf(world, cell),
     edgeUrls: config.edgeUrls.length > 0 ? config.edgeUrls : edgeUrls(world, namespace),
     otherCells: others.filter((c) => c.metadata.deletionTimestamp === undefined).length,
     others: allWorkloads(world, rings, others),
@@ -61,10 +60,11 @@ function* allWorkloads(
   rings: readonly ChannelRing[],
   cells: readonly Cell[],
 ): Generator<CellWorkloads, void> {
-  for (const cell of cells) yield workloadsIn(world, rings, cell);
+  const pods = Map.groupBy(world.pods.values(), cellKeyOf);
+  for (const cell of cells) yield workloadsIn(world, rings, cell, pods.get(keyOf(cell)) ?? []);
 }
 
-function workloadsIn(world: World, rings: readonly ChannelRing[], cell: Cell): CellWorkloads {
+function workloadsIn(world: World, rings: readonly ChannelRing[], cell: Cell, pods: readonly Pod[]): CellWorkloads {
   const { name, namespace } = cell.metadata;
   const live = COMPONENTS.flatMap((component) => {
     const deployment = world.owned('Deployment').get(`${namespace}/${workloadName(cell, component)}`);
@@ -74,13 +74,12 @@ function workloadsIn(world: World, rings: readonly ChannelRing[], cell: Cell): C
     cell,
     ring: rings.find((r) => lists(r, name)) ?? rings.find((r) => slotsIn(r, name) > 0),
     deployments: new Map(live.map((d) => [d.metadata.name, d])),
+    pods,
   };
 }
 
-const podsOf = (world: World, cell: Cell): Pod[] =>
-  [...world.pods.values()].filter(
-    (p) => p.metadata.labels?.[LABELS.cell] === cell.metadata.name && p.metadata.namespace === cell.metadata.namespace,
-  );
+/** Key of the Cell that a Pod belongs to. */
+const cellKeyOf = ({ metadata }: Pod): string => `${metadata.namespace}/${metadata.labels?.[LABELS.cell]}`;
 
 /** Edges on their nodes' own addresses are reached there. Others are behind a Service whose address we are told. */
 function edgeUrls(world: World, namespace: string): EdgeUrl[] {

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Deployment } from '../../../cells/contract/kube/objects.ts';
-import type { Cell } from '../../../crds/index.ts';
-import { testCell, testConfig, testRing } from '../../test-support.ts';
+import type { Cell, ChannelRing } from '../../../crds/index.ts';
+import { testCell, testConfig, testPod, testRing } from '../../test-support.ts';
 import { type CellWorkloads, held, rolloutWaitsFor } from './rollout.ts';
 import { workloadsOf } from './workloads.ts';
 
-const ring = testRing('main', ['cell-a', 'cell-b', 'cell-c']);
+const CELLS = ['cell-a', 'cell-b', 'cell-c', 'cell-d'];
+const members = CELLS.map((cell) => ({ pod: `${cell}-channel-0`, cell, slots: 4096 }));
+const ring = testRing('main', CELLS, { status: { movesInFlight: 0, members } });
 const config = (image: string) => testConfig({ IMAGE: image });
 const wantedOf = (image: string) => (of: CellWorkloads) => workloadsOf({ ...of, edgeUrls: [], config: config(image) });
 
@@ -44,7 +46,8 @@ function given(
       },
     ];
   });
-  return { cell, ring, deployments: new Map(deployments.map((d) => [d.metadata.name, d])) };
+  const pods = [testPod(cell, 'channel')];
+  return { cell, ring, deployments: new Map(deployments.map((d) => [d.metadata.name, d])), pods };
 }
 
 const waitsFor = (own: CellWorkloads, others: CellWorkloads[], image = 'new'): string | undefined =>
@@ -57,6 +60,24 @@ test('the first Cell begins; the next waits until its Deployments are complete',
   assert.equal(waitsFor(b, [given('cell-a', { image: 'new', updated: 0 }), c]), 'cell-a');
   assert.equal(waitsFor(b, [given('cell-a', { image: 'new' }), c]), undefined);
   assert.equal(waitsFor(c, [given('cell-a', { image: 'new' }), b]), 'cell-b');
+});
+
+test('a Cell has its new Pods only when they have their slots', () => {
+  const a = given('cell-a', { image: 'new' });
+  const withNew = { ...a, pods: [testPod(a.cell, 'channel', { ready: true, name: 'cell-a-channel-1' })] };
+  const ringOf = (change: Partial<ChannelRing['status']>): ChannelRing => ({
+    ...ring,
+    status: { ...ring.status, ...change },
+  });
+  const joined = (slots: number) =>
+    ringOf({ members: [...members, { pod: 'cell-a-channel-1', cell: 'cell-a', slots }] });
+  assert.equal(waitsFor(given('cell-b'), [withNew]), 'cell-a', 'not a member yet');
+  assert.equal(waitsFor(given('cell-b'), [{ ...withNew, ring: joined(0) }]), 'cell-a');
+  assert.equal(waitsFor(given('cell-b'), [{ ...withNew, ring: joined(4096) }]), undefined);
+  assert.equal(waitsFor(given('cell-b'), [{ ...a, ring: ringOf({ movesInFlight: 1 }) }]), 'cell-a');
+  const paused = { ...ring, spec: { ...ring.spec, handoff: { paused: true } } };
+  assert.equal(waitsFor(given('cell-b'), [{ ...withNew, ring: paused }]), undefined, 'nothing is moved');
+  assert.equal(waitsFor(given('cell-b'), [{ ...withNew, ring: undefined }]), undefined, 'it has none');
 });
 
 test('what is being replaced goes on, and what is as wanted waits for nobody', () => {
@@ -109,7 +130,7 @@ test('held back is the rollout alone', () => {
 });
 
 test('whatever the order of events, one Cell at a time is replaced, and all are in the end', () => {
-  const names = ['cell-a', 'cell-b', 'cell-c', 'cell-d'];
+  const names = CELLS;
   type State = 'old' | 'held' | 'rolling' | 'new';
   const as = (name: string, state: State): CellWorkloads =>
     given(name, {

@@ -4,17 +4,18 @@
  */
 
 import type { Manifest } from '../../../cells/contract/kube/client.ts';
-import type { Deployment } from '../../../cells/contract/kube/objects.ts';
-import { ANNOTATIONS, type Cell, type ChannelRing } from '../../../crds/index.ts';
+import { type Deployment, type Pod, podReady } from '../../../cells/contract/kube/objects.ts';
+import { ANNOTATIONS, type Cell, type ChannelRing, LABELS } from '../../../crds/index.ts';
 import { holds } from '../../runtime/owned.ts';
 
-/** A Cell and the Deployments that it has. */
+/** A Cell and what it runs. */
 export interface CellWorkloads {
   cell: Cell;
   /** The ring that lists the cell, or the one that still has slots here. */
   ring: ChannelRing | undefined;
   /** By name. */
   deployments: ReadonlyMap<string, Deployment>;
+  pods: readonly Pod[];
 }
 
 /** The wanted Deployments of a Cell. Asked for only while a rollout is due: they are dear to make for every Cell. */
@@ -27,10 +28,11 @@ export function rolloutWaitsFor(
   wantedOf: WantedOf,
 ): Cell | undefined {
   if (!serves(own.cell) || !pending(own, wantedOf(own))) return undefined;
+  const serving = [...others].filter((other) => serves(other.cell));
   const comesFirst = (other: CellWorkloads): boolean =>
     other.cell.metadata.name < own.cell.metadata.name && pending(other, wantedOf(other));
-  for (const other of others) if (serves(other.cell) && (rolling(other) || comesFirst(other))) return other.cell;
-  return undefined;
+  // The dearest question last: of hundreds of Cells that wait, nearly all have their answer in the first.
+  return (serving.find(rolling) ?? serving.find(waitsForSlots) ?? serving.find(comesFirst))?.cell;
 }
 
 /** The Deployments with their rollout held back: scaling goes on, no Pod is replaced. */
@@ -59,3 +61,14 @@ const rolling = ({ deployments }: CellWorkloads): boolean =>
     if (observedGeneration < (metadata.generation ?? 0)) return true;
     return updatedReplicas < (spec.replicas ?? 1) || replicas > updatedReplicas || availableReplicas < updatedReplicas;
   });
+
+/**
+ * Whether its channel servers have their part of the ring yet: a Cell that has new ones does not serve before, and the
+ * next Cell's slots would be moved to servers that still get theirs.
+ */
+function waitsForSlots({ ring, pods }: CellWorkloads): boolean {
+  if (!ring || ring.spec.handoff?.paused) return false;
+  const slots = new Map(ring.status?.members?.map((m) => [m.pod, m.slots ?? 0]));
+  const servers = pods.filter((p) => p.metadata.labels?.[LABELS.component] === 'channel' && podReady(p));
+  return (ring.status?.movesInFlight ?? 0) > 0 || servers.some((p) => !slots.get(p.metadata.name));
+}
