@@ -41,6 +41,8 @@ interface Planning {
     maxMovesPerMinute: number;
     /** Load of the fullest member over the average from which slots are moved. */
     above: number;
+    /** Load of the whole ring, per second, from which slots are moved. */
+    fromPerSecond: number;
     /** Of the last look at the load; missing before the first. */
     lookedSecondsAgo?: number;
     maxOverAverage?: number;

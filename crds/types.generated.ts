@@ -252,7 +252,7 @@ reason?: string
 }[]
 }
 /**
- * Slots with much load change places with others until no member has much more than the average.
+ * Slots with much load change places with others until no member has much more than the average. Nothing is moved while the whole ring has less than 1,000 events stored and sent a second.
  */
 hotSlots?: {
 enabled?: boolean

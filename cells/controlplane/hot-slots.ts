@@ -17,18 +17,23 @@ const SETTLE_MS = 30_000;
 const REPORT_FRESH_MS = 45_000;
 /** A slot that has moved stays for so long. */
 const REST_MS = 5 * 60_000;
+/** A server does many times that alone, and chance makes little load uneven again and again. */
+const FROM_PER_SECOND = 1_000;
 
 export interface HotSlotPolicy {
   enabled: boolean;
   maxMovesPerMinute: number;
   /** Load of the fullest member over the average from which slots are moved. */
   above: number;
+  /** Load of the whole ring, per second, from which slots are moved. */
+  fromPerSecond: number;
 }
 
 export const hotSlotPolicy = ({ hotSlots }: ChannelRing['spec']): HotSlotPolicy => ({
   enabled: hotSlots?.enabled ?? true,
   maxMovesPerMinute: hotSlots?.maxMovesPerMinute ?? 120,
   above: (hotSlots?.abovePercent ?? 115) / 100,
+  fromPerSecond: FROM_PER_SECOND,
 });
 
 export interface Look {
@@ -104,6 +109,7 @@ export class HotSlots {
       loads: this.#fresh(reports, now),
       maxMoves: Math.floor((policy.maxMovesPerMinute * SETTLE_MS) / 60_000),
       above: this.#active ? 1 + (policy.above - 1) / 2 : policy.above,
+      fromPerSecond: policy.fromPerSecond,
       mayMove: (slot) => !of.pinned.has(slot) && history.hasRested(slot, REST_MS, now),
     });
   }

@@ -50,7 +50,7 @@ function step(
 ): { plan: HotSlotPlan; table: RingTable } {
   const planned = plan(t, members);
   assert.ok(isEmpty(planned), 'only a ring at rest is asked');
-  const options = { loads, maxMoves: 64, above: 1.15, mayMove: () => true, ...change };
+  const options = { loads, maxMoves: 64, above: 1.15, fromPerSecond: 50, mayMove: () => true, ...change };
   const hot = planHotSlots(t, planned.members, options);
   const next = commitPlan(t, planned, { moves: hot.moves, dead: new Set() }) ?? t;
   return { plan: hot, table: settle(carryOut(next, members), members) };

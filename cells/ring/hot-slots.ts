@@ -23,6 +23,8 @@ export interface HotSlotOptions {
   maxMoves: number;
   /** Load of the fullest member over the average from which something is done. */
   above: number;
+  /** Load of the whole ring, per second, below which evenness is not worth a move. */
+  fromPerSecond: number;
   /** Whether the slot may move: it has not moved lately, and is not pinned. */
   mayMove: (slot: number) => boolean;
 }
@@ -35,8 +37,6 @@ export interface HotSlotPlan {
   afterwards: number;
 }
 
-/** Load of the whole ring, per second, below which evenness is not worth a move. */
-const MIN_PER_SECOND = 50;
 /** A swap has to lower the higher of the two by this share of the average. */
 const MIN_GAIN = 0.001;
 
@@ -54,7 +54,7 @@ interface Side {
 export function planHotSlots(
   table: RingTable,
   members: readonly LiveMember[],
-  { loads, maxMoves, above, mayMove }: HotSlotOptions,
+  { loads, maxMoves, above, fromPerSecond, mayMove }: HotSlotOptions,
 ): HotSlotPlan {
   const sides = sidesOf(table, members, loads, mayMove);
   const average = sides && sum(sides.map((s) => s.load)) / sum(sides.map((s) => s.weight));
@@ -62,7 +62,7 @@ export function planHotSlots(
   const fullest = (): number => Math.max(...sides.map(relative)) / average;
   const maxOverAverage = fullest();
   const moves: Move[] = [];
-  const isWorthIt = sum(sides.map((s) => s.load)) >= MIN_PER_SECOND;
+  const isWorthIt = sum(sides.map((s) => s.load)) >= fromPerSecond;
   while (isWorthIt && moves.length + 2 <= maxMoves) {
     const from = sides.reduce((a, b) => (relative(b) > relative(a) ? b : a));
     if (relative(from) <= above * average) break;

@@ -103,7 +103,7 @@ function summary(ring: ChannelRing, f: RingFigures): Record<string, string> {
     Paused: f.paused ? `yes: ${f.pauseReason ?? 'no reason given'}; failover goes on` : 'no',
     Planning: heldText(f) ? `held: ${heldText(f)}` : 'goes on',
     'Hot slots': hot.enabled
-      ? `moved above ${ratio(hot.above)}; ${look}`
+      ? `moved above ${ratio(hot.above)}, once the ring has ${formatCount(hot.fromPerSecond)} a second; ${look}`
       : 'left alone: spec.hotSlots.enabled is false',
     Degraded: degraded?.status === 'True' ? `${degraded.reason}: ${degraded.message}` : 'no',
   };
