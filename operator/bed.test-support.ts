@@ -39,6 +39,7 @@ export class OperatorBed {
   readonly controlplane = new StandInControlplane();
   #api: TestApiServer | undefined;
   #dir = '';
+  #logLevel = 'silent';
   #operator: RunningRole | undefined;
 
   get api(): TestApiServer {
@@ -52,8 +53,10 @@ export class OperatorBed {
     return this.api.namespace;
   }
 
-  async start(): Promise<void> {
-    this.#api = await startTestApiServer(process.env.CHATCELLS_TEST_KUBECONFIG);
+  /** CHATCELLS_TEST_KUBECONFIG names an API server that runs already, LOG_LEVEL makes the operator speak. */
+  async start(env: NodeJS.ProcessEnv): Promise<void> {
+    this.#logLevel = env.LOG_LEVEL ?? 'silent';
+    this.#api = await startTestApiServer(env.CHATCELLS_TEST_KUBECONFIG);
     this.#dir = await mkdtemp(join(tmpdir(), 'chatcells-operator-'));
     await operatorKubeconfig(this.api, join(this.#dir, 'kubeconfig'));
     const port = await this.controlplane.start();
@@ -75,7 +78,7 @@ export class OperatorBed {
       POD_IP: '127.0.0.1',
       ADMIN_PORT: '0',
       GRAY_FAILURE_CLEAR_AFTER: '1s',
-      LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',
+      LOG_LEVEL: this.#logLevel,
       IMAGE: 'chatcells:test',
       ENVOY_IMAGE: 'envoy:test',
       STORE_SECRET: 'store',

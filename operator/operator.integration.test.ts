@@ -8,7 +8,7 @@ import { cellSpec, conditionOf, isTrue, OperatorBed, USER } from './bed.test-sup
 import { cellPods, writesSeen } from './cluster.test-support.ts';
 
 const bed = new OperatorBed();
-before(() => bed.start());
+before(() => bed.start(process.env));
 after(() => bed.close());
 
 test('a Cell without a ring gets everything but channel servers, and says what it waits for', async () => {

@@ -6,7 +6,7 @@ import { conditionOf, isTrue, OperatorBed, USER } from '../../bed.test-support.t
 
 const bed = new OperatorBed();
 before(async () => {
-  await bed.start();
+  await bed.start(process.env);
   await bed.install();
 });
 after(() => bed.close());

@@ -9,7 +9,7 @@ import { standInPod } from '../../cluster.test-support.ts';
 
 const bed = new OperatorBed();
 before(async () => {
-  await bed.start();
+  await bed.start(process.env);
   await bed.install();
 });
 after(() => bed.close());
