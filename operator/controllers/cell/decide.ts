@@ -38,7 +38,7 @@ export function decideCell(observed: ObservedCell, config: OperatorConfig): Cell
 
   const wantedOf = (of: CellWorkloads): Manifest[] => workloadsOf({ ...of, edgeUrls: observed.edgeUrls, config });
   const objects = wantedOf(observed);
-  const first = deleting ? undefined : rolloutWaitsFor(observed, observed.others, wantedOf);
+  const first = deleting ? undefined : rolloutWaitsFor({ ...observed, wanted: objects }, observed.others, wantedOf);
   const states = componentStates(cell, observed.pods, ring !== undefined);
   const progress = deleting ? deletionWaits(waitsFor) : first && rolloutWaits(first);
   const conditions = readinessConditions(states, ring?.metadata);

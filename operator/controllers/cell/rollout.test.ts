@@ -51,7 +51,7 @@ function given(
 }
 
 const waitsFor = (own: CellWorkloads, others: CellWorkloads[], image = 'new'): string | undefined =>
-  rolloutWaitsFor(own, others, wantedOf(image))?.metadata.name;
+  rolloutWaitsFor({ ...own, wanted: wantedOf(image)(own) }, others, wantedOf(image))?.metadata.name;
 
 test('the first Cell begins; the next waits until its Deployments are complete', () => {
   const [a, b, c] = [given('cell-a'), given('cell-b'), given('cell-c')];

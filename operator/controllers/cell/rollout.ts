@@ -18,16 +18,16 @@ export interface CellWorkloads {
   pods: readonly Pod[];
 }
 
-/** The wanted Deployments of a Cell. Asked for only while a rollout is due: they are dear to make for every Cell. */
+/** What another Cell is to consist of. Asked for only while a rollout is due: it is dear to make for every Cell. */
 export type WantedOf = (cell: CellWorkloads) => readonly Manifest[];
 
 /** The Cell that `own` waits for before its Pods are replaced; undefined when none are to be, or it may begin. */
 export function rolloutWaitsFor(
-  own: CellWorkloads,
+  own: CellWorkloads & { wanted: readonly Manifest[] },
   others: Iterable<CellWorkloads>,
   wantedOf: WantedOf,
 ): Cell | undefined {
-  if (!serves(own.cell) || !pending(own, wantedOf(own))) return undefined;
+  if (!serves(own.cell) || !pending(own, own.wanted)) return undefined;
   const serving = [...others].filter((other) => serves(other.cell));
   const comesFirst = (other: CellWorkloads): boolean =>
     other.cell.metadata.name < own.cell.metadata.name && pending(other, wantedOf(other));
