@@ -1,94 +1,60 @@
 // Two replicas of the control plane over one API server and one store, a real Envoy at one of them, and the operator.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { pino } from 'pino';
 import type { Cell, Condition } from '../../crds/index.ts';
-import { connectControl } from '../contract/ads/index.ts';
 import type { ControlSource } from '../contract/control.ts';
-import { workspaceId } from '../contract/ids.ts';
-import type { Heartbeat } from '../contract/ring-store.ts';
-import { ringTables, SqlRingStore, slotLoadTable } from '../contract/ring-store-sql.ts';
 import { nextTable } from '../contract/ring-table.ts';
-import { openDatabase } from '../contract/sql/open-database.ts';
-import { systemClock, systemRandom } from '../contract/system-clock.ts';
 import { type Envoy, get, startEnvoy, until } from '../xds/envoy/envoy.test-support.ts';
 import type { NodeConfig } from '../xds/node-config.ts';
 import type { NodeStatus } from '../xds/server.ts';
-import { type Child, Objects, startApiServer, startControlplane, startRole } from './controlplane.test-support.ts';
+import { type Beat, type Bed, CELLS, NAMESPACE, OURS, RING, startBed, WORKSPACE } from './bed.test-support.ts';
+import { type Child, startControlplane, startRole } from './controlplane.test-support.ts';
 
-const NS = 'demo';
-const RING = `${NS}/main`;
-const OURS = 'chatcells.dev/v1alpha1';
 const EDGE = { ip: '127.78.20.1', port: 18_081, taken: 18_082, id: 'edge/cell-a/cell-a-edge-1' };
 const PLANES = { one: '127.78.29.1', two: '127.78.29.2' } as const;
 const XDS = 18_000;
 const ADMIN = 18_080;
 const PATIENCE_MS = 120_000;
+const BEATS = CELLS.map(
+  (cell): Beat => ({
+    ...{ role: 'channel', pod: `${cell}-channel-0`, cell, ring: RING, address: '127.78.28.1:7000' },
+    load: { sockets: 0, slots: 8192, topics: 1, perSecond: cell === 'cell-a' ? 30 : 10 },
+  }),
+);
 
-let dir: string;
-let api: Awaited<ReturnType<typeof startApiServer>>;
-let objects: Objects;
+let bed: Bed;
 let envoy: Envoy;
-let store: SqlRingStore;
-let closeStore: () => Promise<void>;
-let beating: ReturnType<typeof setInterval>;
 const children: Child[] = [];
-const controls: ControlSource[] = [];
 
 const debug = async <T>(ip: string, path: string): Promise<T> =>
   (await (await fetch(`http://${ip}:${ADMIN}/debug/v1/${path}`)).json()) as T;
 const nodes = (ip: string): Promise<NodeStatus[]> => debug<NodeStatus[]>(ip, 'nodes');
-const cellA = async () =>
-  (await objects.client.get<Cell>({ apiVersion: OURS, kind: 'Cell', namespace: NS, name: 'cell-a' }))!;
+const CELL_A = { apiVersion: OURS, kind: 'Cell', namespace: NAMESPACE, name: 'cell-a' } as const;
 const refused = async (): Promise<Condition | undefined> =>
-  (await cellA()).status?.conditions?.find((c) => c.type === 'ConfigurationRefused');
+  (await bed.objects.client.get<Cell>(CELL_A))!.status?.conditions?.find((c) => c.type === 'ConfigurationRefused');
 const edgePort = (port: number) =>
-  objects.client.mergePatch(
-    { apiVersion: OURS, kind: 'Cell', namespace: NS, name: 'cell-a' },
-    { spec: { edge: { port } } },
-    { fieldManager: 'test' },
-  );
-
-function connect(ip: string, name: string): ControlSource {
-  const control = connectControl({
+  bed.objects.client.mergePatch(CELL_A, { spec: { edge: { port } } }, { fieldManager: 'test' });
+const connect = (ip: string, name: string): ControlSource =>
+  bed.connect({
     addresses: [`${ip}:${XDS}`],
     node: { id: `uid-${name}/1`, role: 'gateway', cell: 'cell-a', zone: 'zone-a' },
-    ...{ clock: systemClock, random: systemRandom, log: pino({ level: 'silent' }) },
-    backoff: { baseMs: 50, maxMs: 200 },
   });
-  controls.push(control);
-  return control;
-}
-
-let counter = 0;
-function beat(): void {
-  for (const cell of ['cell-a', 'cell-b']) {
-    const pod = `${cell}-channel-0`;
-    const row: Heartbeat = {
-      ...{ incarnation: `${pod}/1`, role: 'channel', pod, cell, zone: cell.replace('cell', 'zone'), ring: RING },
-      ...{ address: '127.78.28.1:7000', weight: 1, counter: counter++, state: 'serving' },
-      load: { sockets: 0, slots: 8192, topics: 1, perSecond: cell === 'cell-a' ? 30 : 10 },
-    };
-    store.beat(row).catch(() => {});
-  }
-}
 
 /** Two slots change places, once there is a table: nothing is to be put back. */
 async function changeHands(): Promise<void> {
   await until(
     async () => {
-      const table = await store.readTable(RING);
+      const table = await bed.store.readTable(RING);
       if (!table?.members.length) return false;
       const next = nextTable(table);
       for (const slot of [table.owner.indexOf(0), table.owner.indexOf(1)]) {
         [next.owner[slot], next.standby[slot]] = [table.standby[slot]!, table.owner[slot]!];
         next.slotEpoch[slot] = next.epoch;
       }
-      return store.compareAndSetTable(next);
+      return bed.store.compareAndSetTable(next);
     },
     'a slot has changed hands',
     PATIENCE_MS,
@@ -96,39 +62,22 @@ async function changeHands(): Promise<void> {
 }
 
 function startPlane(name: keyof typeof PLANES): void {
+  const { dir, api } = bed;
   const env = {
-    ...{ KUBECONFIG: api.kubeconfig, POD_NAMESPACE: NS, POD_NAME: `${name}-controlplane-1`, POD_IP: PLANES[name] },
-    ...{ STORE_URL: `sqlite:${dir}/store.db`, STATE_DIR: `${dir}/${name}`, XDS_PORT: `${XDS}`, ADMIN_PORT: `${ADMIN}` },
+    ...{ KUBECONFIG: api.kubeconfig, POD_NAMESPACE: NAMESPACE, POD_IP: PLANES[name] },
+    ...{ POD_NAME: `${name}-controlplane-1`, STORE_URL: `sqlite:${dir}/store.db`, STATE_DIR: `${dir}/${name}` },
+    ...{ XDS_PORT: `${XDS}`, ADMIN_PORT: `${ADMIN}` },
   };
   children.push(startControlplane(env, join(dir, `${name}.log`)));
 }
 
 before(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'replicas-'));
-  const db = await openDatabase(`sqlite:${dir}/store.db`);
-  closeStore = () => db.close();
-  await db.exclusive(async (run) => {
-    for (const sql of [...ringTables(db.dialect), slotLoadTable(db.dialect)]) await run({ sql, params: [] });
-  });
-  store = new SqlRingStore(db);
-  api = await startApiServer(join(dir, 'api'));
-  objects = new Objects(api.kubeconfig, NS);
-  await objects.prepare();
-  for (const [i, cell] of ['cell-a', 'cell-b'].entries()) {
-    const spec = { region: 'local', zone: cell.replace('cell', 'zone') };
-    await objects.apply(OURS, 'Cell', cell, { spec: { ...spec, edge: { port: EDGE.port } } });
-    for (const role of ['gateway', 'api']) await objects.pod(cell, role, `127.78.2${i + 1}.1`);
-  }
-  await objects.pod('cell-a', 'edge', EDGE.ip);
-  await objects.apply(OURS, 'ChannelRing', 'main', { spec: { cells: ['cell-a', 'cell-b'] } });
-  await objects.apply(OURS, 'Workspace', 'acme', { spec: { displayName: 'Acme', ring: 'main' } });
-  await objects.status(OURS, 'Workspace', 'acme', {
-    workspaceId: workspaceId(77n),
-    tokenKeys: [{ kid: 'k1', x: 'a'.repeat(43) }],
-  });
-  beating = setInterval(beat, 400);
+  const podIp = (cell: string): string => `127.78.2${CELLS.indexOf(cell) + 1}.1`;
+  const spec = { edge: { port: EDGE.port } };
+  bed = await startBed({ spec, podIp, beats: BEATS, keep: process.env.KEEP !== undefined });
+  await bed.objects.pod('cell-a', 'edge', EDGE.ip);
   for (const name of ['one', 'two'] as const) {
-    await objects.pod(name, 'controlplane', PLANES[name]);
+    await bed.objects.pod(name, 'controlplane', PLANES[name]);
     startPlane(name);
     await until(
       async () => (await get(PLANES[name], ADMIN, '/readyz')).status === 200,
@@ -142,21 +91,16 @@ before(async () => {
   await until(async () => (await get(EDGE.ip, EDGE.port, '/healthz')).status === 200, 'the edge serves', PATIENCE_MS);
 });
 after(async () => {
-  clearInterval(beating);
-  await Promise.all(controls.map((c) => c.close()));
   await envoy?.close();
   for (const child of children) await child.kill('SIGKILL');
-  await api?.kill();
-  await closeStore?.();
-  if (process.env.KEEP) process.stderr.write(`kept ${dir}\n`);
-  else if (dir) await rm(dir, { recursive: true, force: true });
+  await bed?.close();
 });
 
 test('replicas answer alike: the same versions for the same content, to each node of each', async () => {
   for (const [name, ip] of Object.entries(PLANES)) {
     const control = connect(ip, name);
     await control.ready;
-    assert.ok(await control.workspace(workspaceId(77n)));
+    assert.ok(await control.workspace(WORKSPACE));
   }
   await until(async () => {
     const [one, two] = await Promise.all(Object.values(PLANES).map(nodes));
@@ -208,10 +152,10 @@ test('the ring’s figures and plan: load, what would move, and nothing is commi
 
 test('what Envoy refuses is told by all replicas and by the Cell, in Envoy’s words, until it accepts', async () => {
   const env = {
-    ...{ KUBECONFIG: api.kubeconfig, NAMESPACE: NS, POD_NAME: 'operator-0', POD_IP: '127.78.29.3', ADMIN_PORT: '9090' },
+    ...{ KUBECONFIG: bed.api.kubeconfig, NAMESPACE, POD_NAME: 'operator-0', POD_IP: '127.78.29.3', ADMIN_PORT: '9090' },
     ...{ IMAGE: 'x', ENVOY_IMAGE: 'x', STORE_SECRET: 'x', SESSION_SECRET: 'x', XDS_ADDRESSES: `${PLANES.one}:${XDS}` },
   };
-  children.push(startRole('operator', env, join(dir, 'operator.log')));
+  children.push(startRole('operator', env, join(bed.dir, 'operator.log')));
   await until(async () => (await refused())?.reason === 'Accepted', 'all is accepted', PATIENCE_MS);
   const squatter = createServer();
   await new Promise<void>((resolve) => squatter.listen(EDGE.taken, EDGE.ip, resolve));
@@ -234,7 +178,7 @@ test('what Envoy refuses is told by all replicas and by the Cell, in Envoy’s w
 });
 
 test('equally stale replicas, without an API server, go on serving the same', async () => {
-  await api.kill();
+  await bed.api.kill();
   for (const [name, ip] of Object.entries(PLANES)) await connect(ip, `late-${name}`).ready;
   await until(async () => {
     const late = (await Promise.all(Object.values(PLANES).map(nodes))).map((all) =>
@@ -243,5 +187,5 @@ test('equally stale replicas, without an API server, go on serving the same', as
     return late[0] !== undefined && late[0].version === late[1]?.version;
   }, 'both serve new nodes, and alike');
   for (const name of Object.keys(PLANES))
-    assert.doesNotMatch(await readFile(join(dir, `${name}.log`), 'utf8'), /behind the other replicas/);
+    assert.doesNotMatch(await readFile(join(bed.dir, `${name}.log`), 'utf8'), /behind the other replicas/);
 });

@@ -184,11 +184,14 @@ export class RingMember {
   async #pollWhenDue(): Promise<void> {
     if (this.#ticking) return;
     this.#ticking = true;
-    while (this.#pollDue && !this.#closed) {
-      this.#pollDue = false;
-      await this.#poll();
+    try {
+      while (this.#pollDue && !this.#closed) {
+        this.#pollDue = false;
+        await this.#poll();
+      }
+    } finally {
+      this.#ticking = false;
     }
-    this.#ticking = false;
   }
 
   async #poll(): Promise<void> {
