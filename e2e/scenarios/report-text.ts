@@ -44,7 +44,7 @@ export function reportOf(runs: readonly ScenarioRuns[], seeds: SeedRun | undefin
 
 const HEAD = `# Soak report
 
-Written by \`node e2e/scenarios/report.ts\` from the verdicts of the runs; not edited by hand. Each batch is up to ten rounds of one fault on the local cluster (two shared cores, every process of it there) under live load, judged by the history checker, which compares what every client saw with the channel log. \`waited_for_cpu_percent\` among the further figures is how much of the last minute somebody on the machine waited for a core: where it is near 100 the machine had other work too, and times say little.`;
+Written by \`node e2e/scenarios/report.ts\` from the verdicts of the runs, which are kept in [soak-runs.jsonl](soak-runs.jsonl); not edited by hand. Each batch is up to ten rounds of one fault on the local cluster (two shared cores, every process of it there) under live load, judged by the history checker, which compares what every client saw with the channel log. \`waited_for_cpu_percent\` among the further figures is how much of the last minute somebody on the machine waited for a core: where it is near 100 the machine had other work too, and times say little.`;
 
 const COMMANDS = `\`\`\`
 make soak                                            # all of it, 50 rounds each

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RoundFigures } from './round.ts';
-import { judge, quantile } from './verdict.ts';
+import { judge, mergeRuns, quantile } from './verdict.ts';
 
 const ROUND: RoundFigures = {
   ...{ faults: 1, seconds: 12, gaps_ms: [2400, 2600], takeovers: 100, slots_of_the_failed: 100 },
@@ -58,6 +58,20 @@ test('a batch without load, without rounds, or that was ended by an error does n
   assert.equal(judge({ ...GOOD, load: { ...GOOD.load, acknowledged: 0 } }).holds, false);
   assert.equal(judge({ ...GOOD, rounds: [] }).holds, false);
   assert.deepEqual(judge({ ...GOOD, error: 'not within 30 s' }).broken, ['not within 30 s']);
+});
+
+test('runs of another day are kept, oldest first, and a batch that comes again counts once', () => {
+  const batch = (began: string, scenario = 'failover-kill') => judge({ ...GOOD, began, scenario });
+  const kept = [batch('2026-01-02T00:00:00Z')];
+  const fresh = [batch('2026-01-02T00:00:00Z'), batch('2026-01-01T00:00:00Z'), batch('2026-01-02T00:00:00Z', 'x')];
+  assert.deepEqual(
+    mergeRuns(kept, fresh).map((v) => [v.began.slice(0, 10), v.scenario]),
+    [
+      ['2026-01-01', 'failover-kill'],
+      ['2026-01-02', 'failover-kill'],
+      ['2026-01-02', 'x'],
+    ],
+  );
 });
 
 test('quantile: the smallest value that the share does not exceed', () => {

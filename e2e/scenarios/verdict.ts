@@ -69,6 +69,12 @@ export function judge(batch: {
   };
 }
 
+/** All of both, oldest first; a batch that is in both counts once. */
+export function mergeRuns(kept: readonly BatchVerdict[], fresh: readonly BatchVerdict[]): BatchVerdict[] {
+  const byBatch = new Map([...kept, ...fresh].map((v) => [`${v.began} ${v.scenario}`, v]));
+  return [...byBatch].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, verdict]) => verdict);
+}
+
 /** The smallest value that `q` (0 to 1) of all values do not exceed. Undefined of none. */
 export function quantile(values: readonly number[], q: number): number | undefined {
   const sorted = [...values].sort((a, b) => a - b);
