@@ -228,7 +228,7 @@ slots?: 16384
 maxMovesPerMinute?: number
 handoff?: {
 /**
- * Slots that are frozen and committed together.
+ * Bounds the planned moves under way at once: 4 times as many slots for rebalancing, 16 times as many for a drain. How many an owner freezes together follows from how long its last ones paused.
  */
 batch?: number
 /**

@@ -6,7 +6,7 @@ import type { Move } from './plan.ts';
 
 export interface BudgetPolicy {
   maxMovesPerMinute: number;
-  /** Slots that an owner freezes and commits together: ChannelRing.spec.handoff.batch. */
+  /** ChannelRing.spec.handoff.batch, in slots: what may be under way is counted in these. */
   batch: number;
 }
 

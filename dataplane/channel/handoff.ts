@@ -1,7 +1,7 @@
 /**
  * Planned handoff, driven by the owner: PREPARE the target, FREEZE a batch, COMMIT the table for what has nothing in
- * flight, tell the target; the rest of the batch once it is flushed. A slot that is frozen accepts nothing; it is served again only when a committed table names this
- * incarnation and no target: a failed commit is read again, never guessed.
+ * flight, tell the target; the rest of the batch once it is flushed. A slot that is frozen accepts nothing; it is served
+ * again only when a committed table names this incarnation and no target: a failed commit is read again, never guessed.
  */
 import type { Clock } from '../../cells/contract/clock.ts';
 import type { TopicId } from '../../cells/contract/ids.ts';
@@ -153,7 +153,7 @@ export class Handoff {
     adopt(step.table);
     metrics.handoffs.inc(step.slots.length);
     await this.#tell(to, { ...step, heads: frozen.heads, frozenAt });
-    this.#batch = nextBatch(this.#batch, clock.monotonicMs() - frozenAt);
+    this.#batch = nextBatch(this.#batch, clock.monotonicMs() - frozenAt, leaving());
     const phases = {
       turnMs: Math.round(turnAt - askedAt),
       commitMs: Math.round(committedAt - turnAt),

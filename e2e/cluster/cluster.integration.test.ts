@@ -149,6 +149,13 @@ test('a node that was taken for lost says that it is Ready again', async () => {
   await until('the node to be Ready and without taints', backAgain, DEADLINE);
 });
 
+test('a Pod that was marked with its node says that it is Ready again', async () => {
+  const pod = await readyPod('the Pod to be Ready');
+  const conditions = [{ type: 'Ready', status: 'False' }];
+  await api.patch(`${PODS}/${pod.metadata.name}/status`, 'strategic-merge', { status: { conditions } });
+  await readyPod('the same Pod to be Ready', (one) => one.metadata.uid === pod.metadata.uid);
+});
+
 test('a deleted Pod ends by SIGTERM, reports its exit code, and another takes its place', async () => {
   const pod = await readyPod('the Pod to be Ready');
   const path = `${PODS}/${pod.metadata.name}`;

@@ -18,7 +18,7 @@ import {
   ringFigures,
   where,
 } from '../system/figures.ts';
-import { type ClusterStatus, kubectl } from '../system/install.ts';
+import { type ClusterStatus, kubectl, NAMESPACE } from '../system/install.ts';
 
 export interface Victim {
   pod: string;
@@ -218,6 +218,11 @@ export class System {
     await until('the nodes are back', WHOLE_MS, async () => {
       const taints = await kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].spec.taints}'], this.status);
       return taints.trim() === '' || undefined;
+    });
+    await until('every Cell is Ready', WHOLE_MS, async () => {
+      const path = '{.items[*].status.conditions[?(@.type=="Ready")].status}';
+      const ready = await kubectl(['get', 'cells', '-n', NAMESPACE, '-o', `jsonpath=${path}`], this.status);
+      return ready.split(' ').every((status) => status === 'True') || undefined;
     });
   }
 

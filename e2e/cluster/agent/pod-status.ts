@@ -50,6 +50,10 @@ export function podConditions(pod: Pod, phase: Phase, seen: Observed): Condition
   ].map((next) => withTransition(next, conditionOf(pod, next.type), seen.now));
 }
 
+/** Whether the object says of these conditions what they say. */
+export const shows = (pod: Pod, own: readonly Condition[]): boolean =>
+  own.every(({ type, status }) => conditionOf(pod, type)?.status === status);
+
 const conditionOf = (pod: Pod, type: string): Condition | undefined =>
   pod.status?.conditions?.find((condition) => condition.type === type);
 

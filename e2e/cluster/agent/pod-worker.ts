@@ -15,7 +15,7 @@ import {
 } from './kube.ts';
 import { launch } from './launch.ts';
 import { PodRecordFile } from './pod-record.ts';
-import { podConditions, podPhase } from './pod-status.ts';
+import { podConditions, podPhase, shows } from './pod-status.ts';
 import { StatusWriter } from './status-writer.ts';
 import { PodVolumes } from './volumes.ts';
 
@@ -61,6 +61,8 @@ export class PodWorker {
   /** A newer version of the object. */
   update(pod: Pod): void {
     this.#pod = pod;
+    // The node lifecycle controller marks the Pods of a node that it has not heard for a while: they are Ready all the same.
+    if (!shows(pod, this.#conditions)) this.#writer.rewrite();
     if (!pod.metadata.deletionTimestamp) return;
     const seconds = pod.metadata.deletionGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
     this.#end(seconds * 1000);

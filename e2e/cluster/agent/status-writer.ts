@@ -25,6 +25,17 @@ export class StatusWriter {
 
   publish(status: PodStatus): void {
     this.#wanted = JSON.stringify(status);
+    this.#start();
+  }
+
+  /** The object does not say what was written: somebody else wrote over it. */
+  rewrite(): void {
+    if (this.#wanted === undefined) return;
+    this.#written = undefined;
+    this.#start();
+  }
+
+  #start(): void {
     this.#busy ??= this.#write().finally(() => {
       this.#busy = undefined;
     });
