@@ -56,6 +56,15 @@ interface Handed {
   frozenAt: number;
 }
 
+/**
+ * The targets of an owner, those that come after it in the table first: owners that hand over at the same time then
+ * keep different targets busy. All are indices of the table's members.
+ */
+export function inTurn(targets: readonly number[], self: number, members: number): number[] {
+  const after = (target: number): number => (target - self + members) % members;
+  return targets.toSorted((a, b) => after(a) - after(b));
+}
+
 const SYSTEM: Actor = { workspace: 'T0' as Actor['workspace'], user: undefined, roles: [] };
 
 export class Handoff {
@@ -87,9 +96,10 @@ export class Handoff {
         else list.push(slot);
       }
     }
-    for (const [target, all] of byTarget) {
+    for (const target of inTurn([...byTarget.keys()], self, table.members.length)) {
       const member = table.members[target];
-      if (member === undefined) continue;
+      const all = byTarget.get(target);
+      if (member === undefined || all === undefined) continue;
       try {
         await this.#give(table, { incarnation: member.incarnation, address: member.address, slots: all }, mayGoOn);
       } catch (err: unknown) {
