@@ -7,7 +7,7 @@ import type { System, Victim } from './system.ts';
 /** A standby's acknowledgement comes within this; the report says p99 over all topics and rounds. */
 export const FAILOVER_MS = 5_000;
 
-/** `servers`: the channel servers before the fault, the one with most of the load's channels first. */
+/** `servers`: the channel servers before the fault, the one to strike first. */
 type Fault = (system: System, round: Round, servers: readonly Victim[]) => Promise<void>;
 
 /** With the control plane as it is. */

@@ -44,6 +44,8 @@ export class System {
   #channelPods: PodAddress[] = [];
   #controlPods: PodAddress[] = [];
   #operators: PodAddress[] = [];
+  /** When each Pod was last struck by a signal, in ms since 1970. */
+  readonly #struckAtMs = new Map<string, number>();
 
   constructor(at: { status: ClusterStatus; load: Load; tenants: readonly Tenant[]; layout: Layout }) {
     this.status = at.status;
@@ -90,7 +92,10 @@ export class System {
     return ringFigures(this.#controlPods);
   }
 
-  /** The channel servers with the load's channels that each owns, most of them first. */
+  /**
+   * The channel servers with the load's channels that each owns: those with any first, of these the one that was struck
+   * longest ago, so that rounds take turns and no container is started again later and later; then the one with most.
+   */
   async channelServers(): Promise<Victim[]> {
     const ring = await this.ring();
     const topics = this.tenants.flatMap((t) => t.channels);
@@ -101,7 +106,12 @@ export class System {
         ...{ pod, cell, zone, slots },
         topics: topics.filter((_, i) => owners[i]!.owner?.pod === pod),
       }))
-      .sort((a, b) => b.topics.length - a.topics.length);
+      .sort(
+        (a, b) =>
+          Number(b.topics.length > 0) - Number(a.topics.length > 0) ||
+          (this.#struckAtMs.get(a.pod) ?? 0) - (this.#struckAtMs.get(b.pod) ?? 0) ||
+          b.topics.length - a.topics.length,
+      );
   }
 
   /** Slots taken over from dead owners since `before`, or since every server started. Servers that do not answer count as they were. */
@@ -155,6 +165,7 @@ export class System {
   }
   #signal(pod: string, signal: NodeJS.Signals): number {
     const atMs = Date.now();
+    this.#struckAtMs.set(pod, atMs);
     signalPod(this.#layout, { pod }, signal);
     return atMs;
   }

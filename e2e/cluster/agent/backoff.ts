@@ -9,11 +9,11 @@ export interface BackOffPolicy {
   resetAfterMs: number;
 }
 
-/** A kubelet's proportions, 10 s to 5 min, on another base. */
+/** A kubelet's proportions, 10 s to 5 min and afresh after 10 min, on another base. */
 export const backOffPolicy = (baseMs: number): BackOffPolicy => ({
   baseMs,
   maxMs: baseMs * 30,
-  resetAfterMs: 10 * 60_000,
+  resetAfterMs: baseMs * 60,
 });
 
 export interface BackOffState {
