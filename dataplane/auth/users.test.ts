@@ -29,7 +29,8 @@ function rig() {
         asked.push(user);
         const created = !rows.has(user.id);
         if (created) rows.set(user.id, user);
-        return { user: rows.get(user.id)!, created };
+        const row = rows.get(user.id)!;
+        return row.workspace === user.workspace ? { user: row, created } : undefined;
       },
     },
     owners: {

@@ -67,8 +67,6 @@ export class Users {
   /** The user's row, made on first sight. Rejects with `account_inactive`, `invalid_auth` or `store_unavailable`. */
   async ensure(identity: Identity): Promise<UserRow> {
     const row = await this.#row(identity);
-    // An id belongs to one workspace for good: another workspace's token may not take it over.
-    if (row.workspace !== identity.workspace) throw new ChatError('invalid_auth');
     if (row.deleted) throw new ChatError('account_inactive');
     return row;
   }
@@ -87,7 +85,7 @@ export class Users {
   }
 
   async #provision(identity: Identity): Promise<UserRow> {
-    const { user, created } = await this.#directory.provisionUser({
+    const provisioned = await this.#directory.provisionUser({
       id: identity.user,
       workspace: identity.workspace,
       name: identity.name ?? identity.user.toLowerCase(),
@@ -95,6 +93,9 @@ export class Users {
       roles: [...identity.roles],
       deleted: false,
     });
+    // An id belongs to one workspace for good: another workspace's token may not take it over.
+    if (provisioned === undefined) throw new ChatError('invalid_auth');
+    const { user, created } = provisioned;
     if (created) this.#announce(identity, user);
     return user;
   }

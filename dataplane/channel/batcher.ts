@@ -9,9 +9,11 @@ import { backoffMs } from '../links/backoff.ts';
 import type { Plants } from '../protocol/plants.ts';
 import type { Fence, LogEntry, Store } from '../storage/store.ts';
 import type { ChannelMetrics } from './metrics.ts';
-import type { TopicWriter } from './topic-writer.ts';
+import { charsOf, type TopicWriter } from './topic-writer.ts';
 
 const MAX_ROWS = 512;
+/** Of payload, in UTF-16 units, before the last topic's batch: far from what a store takes in one piece. */
+const MAX_CHARS = 2 * 1024 * 1024;
 const RETRY_BASE_MS = 50;
 const RETRY_MAX_MS = 1_000;
 
@@ -67,14 +69,15 @@ export class Batcher {
 
   #take(): Part[] {
     const parts: Part[] = [];
-    let rows = 0;
+    let [rows, chars] = [0, 0];
     for (const writer of [...this.#ready]) {
-      if (rows >= MAX_ROWS) break;
+      if (rows >= MAX_ROWS || chars >= MAX_CHARS) break;
       this.#ready.delete(writer);
       const entries = writer.take();
       if (entries === undefined) continue;
       parts.push({ writer, entries });
       rows += entries.length;
+      chars += charsOf(entries);
     }
     return parts;
   }

@@ -3,13 +3,15 @@ import { memberIndex, NONE, nextTable, type RingTable } from '../../cells/contra
 
 export interface Judgement {
   isDead(incarnation: string): boolean;
-  /** Known to be alive: may be given slots to own or to stand by for. */
-  isAlive(incarnation: string): boolean;
+  /** It hands its slots over and takes none. */
+  isLeaving(incarnation: string): boolean;
+  /** Known to be alive and to stay: may be given slots to own or to stand by for. */
+  staysAlive(incarnation: string): boolean;
 }
 
 /**
- * The standby's commit: it becomes owner of the slots that a dead owner left to it. Slots whose standby is dead or
- * missing too are shared among the living by number, so that no failure needs a control plane: should two members see
+ * The standby's commit: it becomes owner of the slots that a dead owner left to it. Slots whose standby is dead, leaving
+ * or missing too are shared among the living by number, so that no failure needs a control plane: should two members see
  * it differently, the compare-and-set lets one through, and the claim makes it safe.
  */
 export function takeover(
@@ -20,13 +22,14 @@ export function takeover(
   const self = memberIndex(table, me);
   if (self === NONE) return undefined;
   const dead = table.members.map((m) => m.incarnation !== me && judge.isDead(m.incarnation));
-  const heirs = table.members.flatMap((m, i) => (i === self || judge.isAlive(m.incarnation) ? [i] : []));
+  const leaving = table.members.map((m) => m.incarnation !== me && judge.isLeaving(m.incarnation));
+  const heirs = table.members.flatMap((m, i) => (i === self || judge.staysAlive(m.incarnation) ? [i] : []));
   const slots: number[] = [];
   for (let slot = 0; slot < table.owner.length; slot++) {
     const owner = table.owner[slot]!;
     if (owner === NONE || !dead[owner]) continue;
     const standby = table.standby[slot]!;
-    const orphan = standby === NONE || standby === owner || dead[standby];
+    const orphan = standby === NONE || standby === owner || dead[standby] || leaving[standby];
     if ((orphan ? heirs[slot % heirs.length] : standby) === self) slots.push(slot);
   }
   if (slots.length === 0) return undefined;
@@ -87,17 +90,17 @@ export function handedOver(
 }
 
 /**
- * A server that ends by plan sends its slots to their standbys, or over the other members in turn. Only live members
- * are chosen. Undefined when every slot has a live target or nobody is there to take it.
+ * A server that ends by plan sends its slots to their standbys, or over the other members in turn. Only members that
+ * live and stay are chosen. Undefined when every slot has a live target or nobody is there to take it.
  */
 export function evacuate(
   table: RingTable,
   me: string,
-  isAlive: (incarnation: string) => boolean,
+  staysAlive: (incarnation: string) => boolean,
 ): RingTable | undefined {
   const self = memberIndex(table, me);
   if (self === NONE) return undefined;
-  const fit = table.members.map((m) => m.incarnation !== me && isAlive(m.incarnation));
+  const fit = table.members.map((m) => m.incarnation !== me && staysAlive(m.incarnation));
   const others = fit.flatMap((ok, index) => (ok ? [index] : []));
   if (others.length === 0) return undefined;
   const next = nextTable(table);

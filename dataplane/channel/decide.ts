@@ -264,7 +264,6 @@ export function membersAskedFor(request: Request): UserId[] {
   if (request.actor.user !== undefined) users.add(request.actor.user);
   if (request.op === 'invite') for (const u of (request.args as Operations['invite']['args']).users) users.add(u);
   if (request.op === 'kick') users.add((request.args as Operations['kick']['args']).user);
-  if (request.op === 'subscribe') for (const u of (request.args as Operations['subscribe']['args']).users) users.add(u);
   return [...users];
 }
 

@@ -45,6 +45,58 @@ test('appends whose outcome is unknown are found out: nothing lost, doubled or l
   assert.ok(calls > 30, 'faults were met');
 });
 
+test('a batch holds no more text than a store takes in one piece, however much waits', async () => {
+  const sizes: number[] = [];
+  let stalled: Promise<void> | undefined;
+  world = new World();
+  await world.start(1, () =>
+    world.add({}, (store) =>
+      withLog(store, {
+        append: async (owner, fences, entries) => {
+          await stalled;
+          sizes.push(entries.reduce((n, e) => n + e.payload.length, 0));
+          return store.log.append(owner, fences, entries);
+        },
+      }),
+    ),
+  );
+  await world.createChannel();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stalled = promise;
+  const text = 'x'.repeat(40_000);
+  const posts = Array.from({ length: 120 }, (_, i) => world.post(text, `key-${i}`));
+  // Answered at once, and behind them on the link: all have arrived.
+  await world.owners.call({ ring: RING, topic: CHANNEL, op: 'info', args: {}, actor: actor(BOB) });
+  resolve();
+  await Promise.all(posts);
+  assert.ok(Math.max(...sizes) < 1.1 * 1024 * 1024, `${sizes}`);
+  assert.ok(sizes.length < 10, `together as far as that allows: ${sizes}`);
+});
+
+test('pages of large messages come in parts, and the link they travel on stays up', async () => {
+  world = await new World().start(1);
+  await world.createChannel();
+  const { head } = await world.owners.subscriptions.add(RING, CHANNEL, actor(BOB));
+  const text = '漢'.repeat(40_000);
+  for (let i = 0; i < 120; i++) await world.post(text, `key-${i}`);
+  const call = { ring: RING, topic: CHANNEL, actor: actor(BOB) } as const;
+  let [seen, pages] = [0, 0];
+  for (let afterSeq = head; seen < 120; pages++) {
+    const { events } = await world.owners.call({
+      ...call,
+      op: 'replay',
+      args: { afterSeq, upTo: head + 120, limit: 200 },
+    });
+    assert.ok(events.length > 0);
+    seen += events.length;
+    afterSeq = events.at(-1)!.seq;
+  }
+  assert.ok(pages > 1);
+  const { messages, more } = await world.owners.call({ ...call, op: 'history', args: { inclusive: true, limit: 999 } });
+  assert.ok(messages.length > 0 && messages.length < 120 && more);
+  await eventually('all events', () => world.events.length === 120 || undefined);
+});
+
 test('a stale owner that knows nothing of the newer one stores, answers and fans out nothing', async () => {
   let cutOff = false;
   world = new World();

@@ -3,7 +3,7 @@
  * flight, tell the target; the rest of the batch once it is flushed. A slot that is frozen accepts nothing; it is served
  * again only when a committed table names this incarnation and no target: a failed commit is read again, never guessed.
  */
-import type { Clock } from '../../cells/contract/clock.ts';
+import { type Clock, sleep } from '../../cells/contract/clock.ts';
 import type { TopicId } from '../../cells/contract/ids.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import type { RingStore } from '../../cells/contract/ring-store.ts';
@@ -64,6 +64,9 @@ export function inTurn(targets: readonly number[], self: number, members: number
   const after = (target: number): number => (target - self + members) % members;
   return targets.toSorted((a, b) => after(a) - after(b));
 }
+
+/** A takeover waits no longer for a flush than this, in ms, and no slot pauses for longer without being handed over. */
+const FLUSH_MS = 2_000;
 
 const SYSTEM: Actor = { workspace: 'T0' as Actor['workspace'], user: undefined, roles: [] };
 
@@ -126,15 +129,21 @@ export class Handoff {
     }
   }
 
-  /** False when the table does not give all of these to the target any more. */
+  /** False when the table does not give all of these to the target any more, or some cannot be flushed. */
   async #move(to: Receiver, batch: readonly number[]): Promise<boolean> {
     let done = await this.#handOver(to, batch);
     while (done !== undefined && done.busy.length > 0) {
-      // Frozen, so that nothing more comes in: the next time they are idle.
-      await this.#o.flush(done.busy);
+      // Frozen, so that nothing more comes in: the next time they are idle. A topic that does not come to an end holds
+      // up neither the others nor a takeover: the next round serves it here and tries again.
+      if (!(await this.#flushed(done.busy))) return false;
       done = await this.#handOver(to, done.busy, done.frozenAt);
     }
     return done !== undefined;
+  }
+
+  #flushed(slots: readonly number[]): Promise<boolean> {
+    const flushed = this.#o.flush(slots).then(() => true);
+    return Promise.race([flushed, sleep(this.#o.clock, FLUSH_MS).then(() => false)]);
   }
 
   /**

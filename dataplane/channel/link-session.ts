@@ -18,6 +18,8 @@ export class LinkSession {
   load: FanOutLoad | undefined;
   /** What this link is subscribed to, or is catching up with. */
   readonly subscriptions = new Map<TopicId, { cancel(): void }>();
+  /** Subscriptions that are being looked into, by topic: an unsubscribe that comes meanwhile is meant for them too. */
+  readonly #asks = new Map<TopicId, Set<{ cancelled: boolean }>>();
   readonly #link: Link;
   readonly #maxQueueBytes: number;
   readonly #onCut: () => void;
@@ -75,7 +77,22 @@ export class LinkSession {
     return false;
   }
 
+  /** Does `work` for a subscription, which can ask whether the peer, or its link, does not want it any more. */
+  async whileAsked<T>(topic: TopicId, work: (unwanted: () => boolean) => Promise<T>): Promise<T> {
+    const ask = { cancelled: false };
+    const asks = this.#asks.get(topic) ?? new Set();
+    this.#asks.set(topic, asks.add(ask));
+    try {
+      return await work(() => ask.cancelled || this.closed);
+    } finally {
+      asks.delete(ask);
+      if (asks.size === 0 && this.#asks.get(topic) === asks) this.#asks.delete(topic);
+    }
+  }
+
   unsubscribe(topic: TopicId): void {
+    for (const ask of this.#asks.get(topic) ?? []) ask.cancelled = true;
+    this.#asks.delete(topic);
     this.subscriptions.get(topic)?.cancel();
     this.subscriptions.delete(topic);
   }

@@ -8,6 +8,8 @@ import { authoriseChannel, authoriseOther } from './authorise.ts';
 import type { Topic } from './topic.ts';
 
 export type ReadOperation = 'info' | 'members' | 'history' | 'replay';
+/** Of payload in one answer, in UTF-16 units: what is larger comes in pages, far below what a link takes as one frame. */
+const PAGE_CHARS = 2 * 1024 * 1024;
 const READS: readonly string[] = ['info', 'members', 'history', 'replay'] satisfies ReadOperation[];
 export const isRead = (op: Operation): op is ReadOperation => READS.includes(op);
 
@@ -87,8 +89,9 @@ async function history(
     inclusive,
     limit: limit + 1,
   });
-  const messages = rows.slice(0, limit).map((m) => ({ seq: m.seq, ts: formatTs(m.ts), payload: m.payload }));
-  return { messages, more: rows.length > limit };
+  const page = fitting(rows.slice(0, limit));
+  const messages = page.map((m) => ({ seq: m.seq, ts: formatTs(m.ts), payload: m.payload }));
+  return { messages, more: rows.length > page.length };
 }
 
 async function replay(
@@ -99,6 +102,16 @@ async function replay(
   const rows = await store.log.read(topic.topic, afterSeq, Math.min(limit, LIMITS.replayEvents));
   // Not beyond the head: a stale owner's memberships are right up to there, and no further.
   const last = Math.min(upTo, topic.head.seq);
-  const events = rows.filter((row) => row.seq <= last).map(({ seq, payload }) => ({ seq, payload }));
-  return { events, oldest: 1 };
+  const page = fitting(rows.filter((row) => row.seq <= last));
+  return { events: page.map(({ seq, payload }) => ({ seq, payload })), oldest: 1 };
+}
+
+/** The first of these rows that fit into an answer, at least one. */
+function fitting<R extends { payload: string }>(rows: readonly R[]): readonly R[] {
+  let chars = 0;
+  const end = rows.findIndex((row, i) => {
+    chars += row.payload.length;
+    return i > 0 && chars > PAGE_CHARS;
+  });
+  return end === -1 ? rows : rows.slice(0, end);
 }

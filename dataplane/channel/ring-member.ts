@@ -64,6 +64,8 @@ export class RingMember {
   #pollDue = false;
   #skewed = false;
   #verdict: Verdict | undefined;
+  /** Incarnations that said so when they were last heard. */
+  #leavers: ReadonlySet<string> = new Set();
   /** Polls in a row in which a member of the table had no heartbeat row at all. */
   readonly #rowless = new Map<string, number>();
   #chain: Promise<unknown> = Promise.resolve();
@@ -203,6 +205,7 @@ export class RingMember {
       const now = clock.monotonicMs();
       this.#verdict = this.#liveness.observe(rows, now, now - before);
       this.#countRowless(rows);
+      this.#leavers = new Set(rows.filter((r) => r.state === 'leaving').map((r) => r.incarnation));
       this.#answered = true;
     } catch {
       this.#verdict = this.#liveness.observeFailure(clock.monotonicMs());
@@ -235,6 +238,10 @@ export class RingMember {
     if (this.#plantAllSilent) return true;
     if (this.#beatFailed || this.#verdict === undefined || this.#verdict.withheld !== undefined) return false;
     return this.#verdict.dead.has(incarnation) || (this.#rowless.get(incarnation) ?? 0) >= this.#o.missed;
+  }
+
+  #staysAlive(incarnation: string): boolean {
+    return this.#verdict?.alive.has(incarnation) === true && !this.#leavers.has(incarnation);
   }
 
   async #align(): Promise<void> {
@@ -281,7 +288,8 @@ export class RingMember {
     if (this.#leaving || this.#skewed || this.#closed || control.table === undefined) return true;
     const step = takeover(control.table, this.#me, {
       isDead: (incarnation) => this.#isDead(incarnation),
-      isAlive: (incarnation) => this.#verdict?.alive.has(incarnation) === true,
+      isLeaving: (incarnation) => this.#leavers.has(incarnation),
+      staysAlive: (incarnation) => this.#staysAlive(incarnation),
     });
     if (step === undefined) return true;
     if (!(await store.ring.compareAndSetTable(step.table))) {
@@ -298,7 +306,7 @@ export class RingMember {
   async #evacuate(): Promise<void> {
     const { control, store } = this.#o;
     if (control.table === undefined) return;
-    const next = evacuate(control.table, this.#me, (incarnation) => this.#verdict?.alive.has(incarnation) === true);
+    const next = evacuate(control.table, this.#me, (incarnation) => this.#staysAlive(incarnation));
     if (next === undefined) return;
     if (await store.ring.compareAndSetTable(next)) this.adopt(next);
     else await this.#readTable();

@@ -1,7 +1,21 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { userId } from '../../cells/contract/ids.ts';
+import { TcpTransport } from '../links/index.ts';
+import { decodeHeader, encodeFrame, KIND } from '../protocol/frames.ts';
 import { ChannelMetrics } from './metrics.ts';
-import { ADA, actor, BOB, CHANNEL, eventually, RING, WORKSPACE, World } from './world.test-support.ts';
+import {
+  ADA,
+  actor,
+  BOB,
+  CHANNEL,
+  eventually,
+  RING,
+  requestFrame,
+  WORKSPACE,
+  World,
+  withLog,
+} from './world.test-support.ts';
 
 let world: World;
 afterEach(() => world.close());
@@ -80,6 +94,51 @@ async function postDuring(during: () => Promise<void>): Promise<void> {
     acked,
   );
 }
+
+test('a peer that unsubscribes before its subscription is answered gets no event', async () => {
+  world = await new World().start(1);
+  await world.createChannel();
+  const link = await new TcpTransport().connect(world.servers[0]!.address);
+  const kinds: number[] = [];
+  const ponged = Promise.withResolvers<void>();
+  link.handle({
+    frame: (frame) => {
+      const { kind } = decodeHeader(frame)!;
+      kinds.push(kind);
+      if (kind === KIND.pong) ponged.resolve();
+    },
+    closed: (reason) => ponged.reject(new Error(reason)),
+  });
+  link.send(requestFrame({ op: 'subscribe', args: { users: [BOB] } }));
+  link.send(encodeFrame({ kind: KIND.unsubscribe, topic: CHANNEL }));
+  await eventually('it is answered', () => kinds.includes(KIND.response) || undefined);
+  await world.post('after', 'key-1');
+  link.send(encodeFrame({ kind: KIND.ping }));
+  await ponged.promise;
+  link.close();
+  assert.ok(!kinds.includes(KIND.event), `${kinds}`);
+});
+
+test('the users of one subscription are looked up together', async () => {
+  let asked = 0;
+  world = new World();
+  await world.start(1, () =>
+    world.add({}, (store) =>
+      withLog(store, {
+        areMembers: (pairs) => {
+          asked++;
+          return store.log.areMembers(pairs);
+        },
+      }),
+    ),
+  );
+  await world.createChannel();
+  const users = Array.from({ length: 200 }, (_, i) => userId(BigInt(10_000 + i)));
+  asked = 0;
+  const { answer } = await world.raw({ op: 'subscribe', args: { users: [BOB, ...users] }, user: BOB });
+  assert.deepEqual(answer.ok && answer.result.denied.length, 200);
+  assert.ok(asked <= 3, `${asked} queries`);
+});
 
 test('a planned handoff under load loses, doubles and reorders nothing; the new owner tells the pause of each slot', async () => {
   const metrics = new ChannelMetrics();

@@ -20,17 +20,28 @@ export interface SubscribeOptions {
 }
 
 /**
- * Resolves with what to answer, or undefined when the topic was dropped or the link was lost meanwhile. The link is
- * subscribed if at least one user may have the topic, or nobody in particular asked.
+ * Resolves with what to answer, or undefined when the topic was dropped, the link was lost or the peer unsubscribed
+ * meanwhile. The link is subscribed if at least one user may have the topic, or nobody in particular asked.
  */
-export async function subscribe(
+export const subscribe = (
   topic: Topic,
   session: LinkSession,
   request: Request<'subscribe'>,
   options: SubscribeOptions,
+): Promise<Operations['subscribe']['result'] | undefined> =>
+  session.whileAsked(topic.topic, (unwanted) => lookInto(topic, session, request, { ...options, unwanted }));
+
+async function lookInto(
+  topic: Topic,
+  session: LinkSession,
+  request: Request<'subscribe'>,
+  options: SubscribeOptions & { unwanted(): boolean },
 ): Promise<Operations['subscribe']['result'] | undefined> {
   const { users, afterSeq } = request.args as Operations['subscribe']['args'];
   await topic.loaded;
+  // All at once: after a failover a gateway names thousands.
+  if (topic.isChannel && (await topic.channelOf(request.actor.workspace)) !== undefined)
+    await topic.members.lookUp(users);
   const denied: UserId[] = [];
   for (const user of users) {
     const actor = { ...request.actor, user };
@@ -41,7 +52,7 @@ export async function subscribe(
       denied.push(user);
     }
   }
-  if (topic.dropped || session.closed) return undefined;
+  if (topic.dropped || options.unwanted()) return undefined;
   if (denied.length === users.length && afterSeq !== undefined)
     await sendUpToTheEnd(topic, session, { users: denied, from: afterSeq }, options);
   const live = [...topic.subscribers].find((s) => s.session === session);

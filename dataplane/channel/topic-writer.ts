@@ -15,6 +15,8 @@ import type { Topic } from './topic.ts';
 import { internalFailure, keyOf, knownEnough, lookUp, postedOf, readsMessage, type WriteOp } from './write-op.ts';
 
 const MAX_BATCH_ROWS = 256;
+/** Of payload, in UTF-16 units. A batch of all topics together must fit into a packet of the store: 64 MiB in MySQL. */
+const MAX_BATCH_CHARS = 1024 * 1024;
 const MAX_CONFLICTS = 5;
 /** More rows than any batch of ours has. */
 const FOUND_PER_READ = 1_000;
@@ -27,6 +29,9 @@ export interface Decided {
   response: Response;
   events: readonly DraftEvent[];
 }
+
+/** What the payloads take, in UTF-16 units. */
+export const charsOf = (entries: readonly LogEntry[]): number => entries.reduce((n, e) => n + e.payload.length, 0);
 
 export interface WriterEnvironment {
   store: Store;
@@ -111,9 +116,10 @@ export class TopicWriter {
     if (this.#inFlight !== undefined || this.topic.dropped) return undefined;
     const draft = new Draft(this.topic, BigInt(Math.floor(this.#env.clock.wallMs() * 1_000)));
     const decided: Decided[] = [];
+    let chars = 0;
     for (let op = this.#queue[0]; op !== undefined; op = this.#queue[0]) {
-      const full = decided.length > 0 && (draft.events.length >= MAX_BATCH_ROWS || this.#solo > 0);
-      if (full || !this.#isReady(op) || (readsMessage(op) && decided.length > 0)) break;
+      const full = draft.events.length >= MAX_BATCH_ROWS || chars >= MAX_BATCH_CHARS || this.#solo > 0;
+      if ((full && decided.length > 0) || !this.#isReady(op) || (readsMessage(op) && decided.length > 0)) break;
       const before = draft.events.length;
       const response = this.#decide(draft, op);
       if (response === undefined) {
@@ -123,7 +129,9 @@ export class TopicWriter {
       }
       this.#queue.shift();
       if (this.#solo > 0) this.#solo--;
-      decided.push({ op, response, events: draft.events.slice(before) });
+      const events = draft.events.slice(before);
+      chars += charsOf(events.map((e) => e.entry));
+      decided.push({ op, response, events });
     }
     if (decided.length === 0) return undefined;
     this.#inFlight = decided;

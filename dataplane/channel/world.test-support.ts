@@ -177,7 +177,11 @@ const withPart = <K extends 'log' | 'ring'>(store: Store, part: K, over: Partial
 export const withLog = (store: Store, over: Partial<Store['log']>): Store => withPart(store, 'log', over);
 export const withRing = (store: Store, over: Partial<Store['ring']>): Store => withPart(store, 'ring', over);
 
-const requestFrame = <O extends Operation>(of: { op: O; args: Operations[O]['args']; user?: UserId }): Uint8Array =>
+export const requestFrame = <O extends Operation>(of: {
+  op: O;
+  args: Operations[O]['args'];
+  user?: UserId;
+}): Uint8Array =>
   encodeFrame(
     { kind: KIND.request, requestId: 1, topic: CHANNEL },
     JSON.stringify({ op: of.op, ring: RING, args: of.args, actor: { workspace: WORKSPACE, user: of.user, roles: [] } }),

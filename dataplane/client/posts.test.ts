@@ -104,6 +104,15 @@ describe('posts', () => {
     assert.equal(bench.client.positions.get(CHANNEL), 2);
   });
 
+  it('one that no frame can hold is refused by itself, and the next is sent', async () => {
+    const { bench } = watched();
+    await bench.start();
+    await assert.rejects(bench.client.post(CHANNEL, '漢'.repeat(22_000)), { code: 'frame_too_large' });
+    const post = bench.client.post(CHANNEL, 'small');
+    acked(bench, 0, 1);
+    assert.equal((await post).seq, 1);
+  });
+
   it('to a channel that is not followed yet: acknowledged, and the event still comes', async () => {
     const { bench, seen, records } = watched();
     await bench.start();

@@ -1,6 +1,7 @@
 /** The client's posts: each sent until it is stored or refused for good, in order per channel. */
 import type { Clock, Random, Timer } from '../../cells/contract/clock.ts';
 import { ChatError, ERRORS, type ErrorCode, isErrorCode } from '../../cells/contract/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import { backoffMs } from './backoff.ts';
 import { Outbox, type OutgoingPost, type PostResult } from './outbox.ts';
 
@@ -13,6 +14,16 @@ export interface PostsHandlers {
   /** Called before the post's own promise resolves. */
   stored(post: OutgoingPost, result: PostResult): void;
 }
+
+type NewPost = Pick<OutgoingPost, 'channel' | 'text' | 'clientMsgId' | 'threadTs'>;
+
+/** More posts than a client ever sends. */
+const MAX_ID = 2 ** 40;
+
+const frameOf = (id: number, { channel, text, clientMsgId, threadTs }: NewPost): Record<string, unknown> => ({
+  ...{ id, type: 'message', channel, text, client_msg_id: clientMsgId },
+  ...(threadTs === undefined ? {} : { thread_ts: threadTs }),
+});
 
 const RETRY = { baseMs: 100, maxMs: 5_000 };
 
@@ -31,7 +42,10 @@ export class Posts {
   }
 
   /** Resolves when stored. Rejects with an error that trying again does not mend, or that of `fail`. */
-  add(post: { channel: string; text: string; clientMsgId: string; threadTs: string | undefined }): Promise<PostResult> {
+  add(post: NewPost): Promise<PostResult> {
+    // The server would close the socket of a frame this large, and with it every other post would fail.
+    if (Buffer.byteLength(JSON.stringify(frameOf(MAX_ID, post))) > LIMITS.frameBytes)
+      return Promise.reject(new ChatError('frame_too_large'));
     return new Promise((resolve, reject) => {
       this.#outbox.add({ ...post, attempts: 0, resolve, reject });
       this.flush();
@@ -43,9 +57,8 @@ export class Posts {
     const { isReady, send } = this.#handlers;
     if (!isReady()) return;
     for (const { id, post } of this.#outbox.take()) {
-      const { channel, text, clientMsgId: client_msg_id, threadTs: thread_ts } = post;
       post.attempts++;
-      send({ id, type: 'message', channel, text, client_msg_id, ...(thread_ts === undefined ? {} : { thread_ts }) });
+      send(frameOf(id, post));
     }
   }
 

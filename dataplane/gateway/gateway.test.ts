@@ -218,6 +218,19 @@ describe('resume', () => {
     assert.ok(Number(gap.oldest) > 0 && Number(gap.latest) > Number(gap.oldest));
   });
 
+  it('sends large events at the pace at which the client reads them', async () => {
+    const bob = await boot(BOB).opened();
+    const { resume_token: token } = await bob.type('hello');
+    await bob.type('boot');
+    bob.socket.terminate();
+    const since = rig.owners.head(GENERAL);
+    for (let i = 0; i < 40; i++) rig.owners.post(GENERAL, ALICE, 'x'.repeat(400_000));
+    const again = await rig.raw('resume=1').opened();
+    again.send({ type: 'resume', token, topics: { [GENERAL]: since } });
+    await again.type('resumed');
+    assert.equal(again.frames.filter((f) => f.text !== undefined).length, 40);
+  });
+
   it('refuses a token that is not ours', async () => {
     const raw = await rig.raw('resume=1').opened();
     raw.send({ type: 'resume', token: 'rubbish', topics: {} });

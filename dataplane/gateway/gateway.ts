@@ -100,7 +100,10 @@ export class Gateway {
     this.#admission = new Admission(options.admission ?? DEFAULT_ADMISSION);
     const { pod } = options;
     this.#shedder = new Shedder({ control, sessions: () => this.#sessions.values(), pod, clock, random });
-    this.#sweep = clock.every(heartbeatMs / 4, () => this.#closeSilent(heartbeatMs));
+    this.#sweep = clock.every(heartbeatMs / 4, () => {
+      this.#closeSilent(heartbeatMs);
+      this.#lookAtWorkspaces();
+    });
     this.#unwatch = control.onWorkspace((entry, id) => this.#onWorkspace(entry, id));
   }
 
@@ -205,6 +208,19 @@ export class Gateway {
     const now = this.#options.clock.monotonicMs();
     for (const session of [...this.#sessions.values()])
       if (session.silentForMs(now) > 2 * heartbeatMs) session.close(CLOSE.heartbeatMissed, 'heartbeat missed');
+  }
+
+  /**
+   * Those with sessions are in use: control, which forgets what nobody asks for, is asked. What it had forgotten comes
+   * as it is now.
+   */
+  #lookAtWorkspaces(): void {
+    const { control, log } = this.#options;
+    for (const id of this.#byWorkspace.keys())
+      control.workspace(id).then(
+        (entry) => this.#onWorkspace(entry, id),
+        (err: unknown) => log.debug({ err, workspace: id }, 'workspace not known'),
+      );
   }
 
   #onWorkspace(entry: WorkspaceEntry | undefined, id: WorkspaceId): void {

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { topicId } from '../../cells/contract/ids.ts';
+import { systemClock } from '../../cells/contract/system-clock.ts';
 import { ACME } from '../auth/auth.test-support.ts';
-import { ALICE, BOB, EVE, GENERAL, type RawClient, Rig, until } from './gateway.test-support.ts';
+import { ALICE, BOB, CAROL, EVE, GENERAL, type RawClient, Rig, until } from './gateway.test-support.ts';
 
 let rig: Rig;
 let alice: RawClient;
@@ -62,6 +63,42 @@ describe('before the upgrade', () => {
     idle[0]!.socket.terminate();
     await until(() => gateway.refusal({ ticket: undefined, boot: true, traceparent: undefined }) === undefined);
     await rig.raw('resume=1', { index: 1 }).opened();
+  });
+
+  it('lets others in while somebody does not read what it resumes', async () => {
+    const { resume_token: token } = await (await rig.raw(`ticket=${rig.ticket(BOB)}`).opened()).type('hello');
+    const since = rig.owners.head(GENERAL);
+    for (let n = 1; n <= 60; n++) {
+      rig.owners.post(GENERAL, ALICE, 'x'.repeat(400_000));
+      await until(() => alice.frames.filter((f) => f.text !== undefined).length === n);
+    }
+    // A hundred times as fast, so that its patience is soon over.
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() * 100 };
+    await rig.start({ clock, heartbeatMs: 3_600_000, admission: { inFlight: 1, queued: 10 } });
+    const stuck = await rig.raw('resume=1', { index: 1 }).opened();
+    stuck.send({ type: 'resume', token, topics: { [GENERAL]: since } });
+    await stuck.type('hello');
+    stuck.socket.pause();
+    const other = await rig.raw(`ticket=${rig.ticket(CAROL)}`, { index: 1 }).opened();
+    await other.type('boot');
+    stuck.socket.resume();
+    assert.equal(await stuck.ended, 4002);
+  });
+
+  it('destroys the socket of a refused upgrade, whose other end may stay open', async () => {
+    const { hostname, port } = new URL(rig.url());
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    socket.on('error', () => {});
+    const request = ['GET /nowhere HTTP/1.1', 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket'];
+    const key = ['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='];
+    socket.write(`${[...request, ...key].join('\r\n')}\r\n\r\n`);
+    socket.resume();
+    await once(socket, 'end');
+    // Written to, a socket that is gone answers with a reset.
+    const gone = new Promise((resolve) => socket.once('close', resolve));
+    const knock = setInterval(() => socket.write('x'), 10);
+    await gone;
+    clearInterval(knock);
   });
 
   it('cuts who sends its headers slowly', async () => {

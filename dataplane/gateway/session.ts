@@ -49,6 +49,8 @@ export interface SessionContext {
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 const ROOM_BYTES = MAX_BUFFERED_BYTES / 4;
 const ROOM_POLL_MS = 10;
+/** A client that has not read this much in this time holds up those who wait to get in: it is cut as well. */
+const ROOM_MS = 15_000;
 const MAX_BAD_FRAMES = 5;
 /** Refused posts until the connection counts as abusive. */
 const REFUSED_POSTS = { perSecond: 100, burst: 200 };
@@ -127,14 +129,22 @@ export class Session {
   }
 
   #cutIfSlow(): void {
-    if (this.#socket.bufferedBytes() <= MAX_BUFFERED_BYTES) return;
+    if (this.#socket.bufferedBytes() > MAX_BUFFERED_BYTES) this.#cut();
+  }
+
+  #cut(): void {
     this.context.metrics.slowConsumer();
     this.close(CLOSE.slowConsumer, 'slow consumer');
   }
 
-  /** Resolves when the client has read enough that a long replay may go on; also when it is gone. */
+  /** Resolves when the client has read enough that a long replay may go on; also when it is gone, or cut for its slowness. */
   async room(): Promise<void> {
-    while (!this.#closed && this.#socket.bufferedBytes() > ROOM_BYTES) await sleep(this.context.clock, ROOM_POLL_MS);
+    const { clock } = this.context;
+    const deadline = clock.monotonicMs() + ROOM_MS;
+    while (!this.#closed && this.#socket.bufferedBytes() > ROOM_BYTES) {
+      if (clock.monotonicMs() >= deadline) this.#cut();
+      else await sleep(clock, ROOM_POLL_MS);
+    }
   }
 
   hello(): void {

@@ -104,10 +104,12 @@ export class TopicAttachment implements Subscriber {
         kindOf(this.#topic) === 'U' || kindOf(this.#topic) === 'T'
           ? { events, inside }
           : visibleTo(this.user, events, inside);
-      await this.#session.room();
-      if (this.#over) break;
-      for (const event of visible.events) this.#session.send(new OutFrame(Buffer.from(event.payload)));
-      sent += visible.events.length;
+      for (const event of visible.events) {
+        await this.#session.room();
+        if (this.#over) return sent;
+        this.#session.send(new OutFrame(Buffer.from(event.payload)));
+        sent++;
+      }
       inside = visible.inside;
       at = last.seq;
     }

@@ -142,6 +142,8 @@ const statusOf = (error: ChatError): number => (error.code === 'ticket_invalid' 
 function refuse(socket: Duplex, status: number, code: ErrorCode): void {
   const body = JSON.stringify({ ok: false, error: code });
   const retry = status === 503 ? `Retry-After: ${RETRY_AFTER_S}\r\n` : '';
+  // A peer that never ends its half would keep the descriptor.
+  socket.once('finish', () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} Refused\r\nContent-Type: application/json\r\n${retry}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
   );

@@ -21,15 +21,30 @@ export class SqlDirectory implements Directory {
     this.#db = db;
   }
 
-  async provisionUser(user: UserRow): Promise<{ user: UserRow; created: boolean }> {
+  async provisionUser(user: UserRow): Promise<{ user: UserRow; created: boolean } | undefined> {
     const [there] = await this.#db.query(this.#selectUsers(user.workspace, [user.id])); // nearly always
     if (there) return { user: userOf(there), created: false };
+    if (!(await this.#isAtHome(user))) return undefined;
     const what = { table: 'users', columns: USER_COLUMNS, rows: [userValues(user)] };
     const [inserted, read] = await this.#db.write([
       insertOrKeep(this.#db.dialect, what, USER_KEY),
       this.#selectUsers(user.workspace, [user.id]),
     ]);
     return { user: userOf(read!.rows[0]!), created: inserted!.changes === 1 };
+  }
+
+  /** First come, first served. On the shard of the user's topic, so not in the transaction that makes the user. */
+  async #isAtHome({ id, workspace }: UserRow): Promise<boolean> {
+    const what = {
+      table: 'user_home',
+      columns: ['user_id', 'workspace_id'],
+      rows: [[numberOf(id), numberOf(workspace)]],
+    };
+    const [, read] = await this.#db.write([
+      insertOrKeep(this.#db.dialect, what, ['user_id']),
+      statement('SELECT 1 FROM user_home WHERE user_id = ? AND workspace_id = ?', numberOf(id), numberOf(workspace)),
+    ]);
+    return read!.rows.length > 0;
   }
 
   async users(workspace: WorkspaceId, ids: readonly UserId[]): Promise<Map<UserId, UserRow>> {

@@ -44,6 +44,7 @@ export const MIGRATIONS: readonly Migration[] = [
     ],
   },
   { version: 2, name: 'slot-loads', statements: (dialect) => [statement(slotLoadTable(dialect))] },
+  { version: 3, name: 'user-home', statements: (dialect) => [statement(userHomeTable(dialect)), homesOfUsers] },
 ];
 
 const table = (dialect: Dialect, name: string, lines: readonly string[]): string =>
@@ -117,6 +118,21 @@ const topicTables = (dialect: Dialect): string[] => [
     'PRIMARY KEY (ksid, ring)',
   ]),
 ];
+
+/** Whose a user's id is: ids and topics of users are one space for all workspaces. vindex: xxhash(user_id) */
+const userHomeTable = (dialect: Dialect): string =>
+  table(dialect, 'user_home', [
+    'user_id BIGINT UNSIGNED NOT NULL',
+    'workspace_id BIGINT UNSIGNED NOT NULL',
+    'PRIMARY KEY (user_id)',
+  ]);
+
+/** Of users that are there already. */
+const homesOfUsers = statement(
+  `INSERT INTO user_home (user_id, workspace_id)
+   SELECT u.user_id, MIN(u.workspace_id) FROM users u
+   WHERE NOT EXISTS (SELECT 1 FROM user_home h WHERE h.user_id = u.user_id) GROUP BY u.user_id`,
+);
 
 const CHANNEL_COLUMNS = [
   'kind CHAR(1) NOT NULL',

@@ -155,8 +155,11 @@ export interface Membership {
 
 /** What lives with the workspace. Projections are versioned by seq: a lower one never overwrites a higher. */
 export interface Directory {
-  /** Inserts the user, or returns the one that is there (by id). `created` tells which. */
-  provisionUser(user: UserRow): Promise<{ user: UserRow; created: boolean }>;
+  /**
+   * Inserts the user, or returns the one that is there; `created` tells which. Undefined when the id is a user of
+   * another workspace: it belongs to the one that had it first.
+   */
+  provisionUser(user: UserRow): Promise<{ user: UserRow; created: boolean } | undefined>;
   users(workspace: WorkspaceId, ids: readonly UserId[]): Promise<Map<UserId, UserRow>>;
   listUsers(workspace: WorkspaceId, page: { after?: UserId; limit: number }): Promise<UserRow[]>;
   /** Reserves the name; returns the channel that holds it, which is `channel` when it was free (or held by it already). */

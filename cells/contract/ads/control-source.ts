@@ -172,6 +172,8 @@ export class AdsControlSource implements ControlSource, AdsSink {
     if (type === TYPE_URLS.workspace) {
       const entry = decodeWorkspace(bytes);
       if (entry.id !== name) throw new TypeError(`it is of ${entry.id}`);
+      // On its way when its name was forgotten: nobody would keep it up to date. What was saved has yet to be asked for.
+      if (this.#stream !== undefined && !this.#workspaces.has(entry.id)) return false;
       if (!this.#workspaces.put(entry.id, entry)) return false;
       this.#notify(this.#workspaceListeners, (listener) => listener(entry, entry.id));
       return true;
@@ -193,7 +195,7 @@ export class AdsControlSource implements ControlSource, AdsSink {
       const slots = this.#routes.remove(ring, Number(name.slice(at + 1)));
       changedSlots.set(ring, [...(changedSlots.get(ring) ?? []), ...slots]);
     } else if (type === TYPE_URLS.workspace && isWorkspaceId(name)) {
-      if (this.#workspaces.put(name, undefined))
+      if (this.#workspaces.has(name) && this.#workspaces.put(name, undefined))
         this.#notify(this.#workspaceListeners, (listener) => listener(undefined, name));
     }
     // A drain order is kept: a cell that the control plane does not list goes on as it was.

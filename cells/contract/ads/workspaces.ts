@@ -30,6 +30,9 @@ export class Workspaces {
     this.#options = options;
   }
 
+  has(id: WorkspaceId): boolean {
+    return this.#slots.has(id);
+  }
   names(): WorkspaceId[] {
     return [...this.#slots.keys()];
   }

@@ -3,6 +3,7 @@ import { ChatError } from '../errors.ts';
 
 const ER = {
   duplicate: 1062,
+  packetTooLarge: 1153,
   lockWaitTimeout: 1205,
   deadlock: 1213,
 } as const;
@@ -13,6 +14,7 @@ const REFUSED: ReadonlySet<number> = new Set([
   1054, // unknown column
   1064, // syntax
   1136, // column count
+  ER.packetTooLarge,
   1264, // out of range
   1292, // incorrect value
   1364, // no default
@@ -39,6 +41,7 @@ export const isLockFailure = (e: unknown): boolean => {
 export function connectionIsUsable(e: unknown): boolean {
   if (e instanceof ChatError) return true;
   const n = errno(e);
+  if (n === ER.packetTooLarge) return false; // the server hangs up
   return n === ER.duplicate || isLockFailure(e) || (n !== undefined && REFUSED.has(n));
 }
 

@@ -16,18 +16,26 @@ export function directoryConformance(subject: Subject): void {
     ...more,
   });
 
-  it('provisions a user once, per workspace', async () => {
+  it('provisions a user once, in one workspace', async () => {
     const { directory } = subject.store;
     const first = await Promise.all(Array.from({ length: 8 }, () => directory.provisionUser(row(101))));
-    assert.equal(first.filter((r) => r.created).length, 1);
-    assert.ok(first.every((r) => r.user.name === 'user 101'));
+    assert.equal(first.filter((r) => r?.created).length, 1);
+    assert.ok(first.every((r) => r?.user.name === 'user 101'));
     const again = await directory.provisionUser(row(101, { name: 'other' }));
     assert.deepEqual(again, { user: row(101), created: false });
-    const elsewhere = await directory.provisionUser(row(101, { workspace: OTHER_WORKSPACE, name: 'there' }));
-    assert.ok(elsewhere.created);
+    assert.equal(await directory.provisionUser(row(101, { workspace: OTHER_WORKSPACE, name: 'there' })), undefined);
     assert.equal((await directory.users(WORKSPACE, [user(101), user(999)])).size, 1);
-    assert.equal((await directory.users(OTHER_WORKSPACE, [user(101)])).get(user(101))?.name, 'there');
+    assert.equal((await directory.users(OTHER_WORKSPACE, [user(101)])).size, 0);
     assert.equal((await directory.users(WORKSPACE, [])).size, 0);
+  });
+
+  it('gives a user id to one of the workspaces that claim it at the same time', async () => {
+    const { directory } = subject.store;
+    const both = [WORKSPACE, OTHER_WORKSPACE];
+    const claims = Array.from({ length: 8 }, (_, i) => directory.provisionUser(row(102, { workspace: both[i % 2]! })));
+    const held = (await Promise.all(claims)).map((r) => r?.user.workspace);
+    assert.equal(new Set(held.filter((w) => w !== undefined)).size, 1);
+    assert.equal(held.filter((w) => w === undefined).length, 4);
   });
 
   it('lists users by id in pages', async () => {
