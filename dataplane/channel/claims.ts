@@ -84,7 +84,7 @@ export class Claims {
     for (const { slot, epoch } of claimed) slots.claimed(slot, epoch);
     if (claimed.length > 0) this.#o.claimed(claimed);
     if (held.size < fences.length)
-      log.warn({ refused: fences.length - held.size }, 'slots have a newer claim: reading the table again');
+      log.warn({ refused: fences.length - held.size }, 'slots have a newer claim: the next table tells whose they are');
     return claimed.length;
   }
 }

@@ -260,6 +260,40 @@ export const CASES: readonly Case[] = [
     fires: [],
   },
   {
+    alert: 'ChatcellsGatewayFails',
+    name: 'the only gateway of a Cell fails',
+    series: {
+      'resource_condition{kind="Cell",name="cell-b",type="GatewayFailure"}': '0x4 1x56',
+      'resource_condition{kind="Cell",name="cell-a",type="GatewayFailure"}': steady('0+0'),
+    },
+    atMinutes: 10,
+    fires: [{ name: 'cell-b' }],
+  },
+  {
+    alert: 'ChatcellsGatewayFails',
+    name: 'one is drained and replaced within three minutes',
+    series: { 'resource_condition{kind="Cell",name="cell-b",type="GatewayFailure"}': '0x4 1x6 0x50' },
+    atMinutes: 10,
+    fires: [],
+  },
+  {
+    alert: 'ChatcellsWorkspaceFails',
+    name: 'one workspace fails, another does not',
+    series: {
+      'resource_condition{kind="Workspace",name="acme",type="RequestsFail"}': steady('1+0'),
+      'resource_condition{kind="Workspace",name="globex",type="RequestsFail"}': steady('0+0'),
+    },
+    atMinutes: 10,
+    fires: [{ name: 'acme' }],
+  },
+  {
+    alert: 'ChatcellsWorkspaceFails',
+    name: 'for two minutes',
+    series: { 'resource_condition{kind="Workspace",name="acme",type="RequestsFail"}': '0x4 1x4 0x52' },
+    atMinutes: 10,
+    fires: [],
+  },
+  {
     alert: 'ChatcellsNotReady',
     name: 'a Cell without its Pods, a ring that lists a Cell that is not there',
     series: {
