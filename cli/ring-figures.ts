@@ -32,7 +32,7 @@ interface Planning {
   movesPerMinute: number;
   maxMovesPerMinute: number;
   /** Why nothing is decided at present. */
-  held?: 'late' | 'failed' | 'store' | 'incomplete';
+  held?: 'failed' | 'store' | 'incomplete';
   paused: boolean;
   pauseReason?: string;
   pins: { slot: number; pod: string; reason?: string; owner: string | null; target: string | null }[];
@@ -97,7 +97,6 @@ export interface RingPlan extends Planning {
 }
 
 const HELD: Record<NonNullable<Planning['held']>, string> = {
-  late: 'the control plane read the heartbeats late and judges nobody',
   failed: 'the store could not be read',
   store: 'more than half of the servers fell silent at once, which is taken for the store',
   incomplete: 'a new ring waits for its channel servers',

@@ -25,8 +25,8 @@ export interface Verdict {
   /** Every known member that is not dead, the silent ones that are not judged yet included. */
   alive: ReadonlySet<string>;
   dead: ReadonlySet<string>;
-  /** Why this round judged nobody new: own poll late, own poll failed, or the store itself is suspect. */
-  withheld?: 'late' | 'failed' | 'store';
+  /** Why this round judged nobody new: own poll failed, or the store itself is suspect. */
+  withheld?: 'failed' | 'store';
 }
 
 interface Track {
@@ -41,6 +41,7 @@ const STORE_GRACE_FACTOR = 5;
 
 export class Liveness {
   readonly #deadMs: number;
+  readonly #pollMs: number;
   readonly #maxGapMs: number;
   readonly #tracks = new Map<string, Track>();
   #lastPollAt: number | undefined;
@@ -48,7 +49,8 @@ export class Liveness {
 
   constructor(policy: LivenessPolicy) {
     this.#deadMs = policy.heartbeatMs * policy.missed;
-    this.#maxGapMs = 1.5 * (policy.pollMs ?? policy.heartbeatMs);
+    this.#pollMs = policy.pollMs ?? policy.heartbeatMs;
+    this.#maxGapMs = 1.5 * this.#pollMs;
   }
 
   /**
@@ -56,15 +58,12 @@ export class Liveness {
    * and how long the read took. Rows that are gone are forgotten.
    */
   observe(beats: readonly Beat[], nowMonotonicMs: number, ownReadDelayMs = 0): Verdict {
-    const late =
-      this.#lastPollAt !== undefined &&
-      (nowMonotonicMs - this.#lastPollAt > this.#maxGapMs || ownReadDelayMs > this.#maxGapMs);
+    const gap = Math.max(nowMonotonicMs - (this.#lastPollAt ?? nowMonotonicMs), ownReadDelayMs);
     this.#lastPollAt = nowMonotonicMs;
     this.#take(beats, nowMonotonicMs);
-    if (late) {
-      this.#restartSilent(nowMonotonicMs);
-      return this.#verdict('late');
-    }
+    // Stopped, starved or kept waiting: what kept the observer may have kept the others. A late poll counts as one in
+    // time, and no more: an observer that is always late would else never find anybody dead.
+    if (gap > this.#maxGapMs) this.#forgive(gap - this.#pollMs, nowMonotonicMs);
     // The rows are at least as fresh as the start of the read: silence is a lower bound.
     return this.#judge(nowMonotonicMs - ownReadDelayMs, nowMonotonicMs);
   }
@@ -108,11 +107,15 @@ export class Liveness {
     return this.#verdict();
   }
 
+  #forgive(ms: number, now: number): void {
+    for (const t of this.#tracks.values()) if (!t.dead) t.since = Math.min(now, t.since + ms);
+  }
+
   #restartSilent(now: number): void {
     for (const t of this.#tracks.values()) if (!t.dead) t.since = now;
   }
 
-  #verdict(withheld?: 'late' | 'failed' | 'store'): Verdict {
+  #verdict(withheld?: Verdict['withheld']): Verdict {
     const alive = new Set<string>();
     const dead = new Set<string>();
     for (const [incarnation, t] of this.#tracks) (t.dead ? dead : alive).add(incarnation);

@@ -57,7 +57,7 @@ interface Seen {
   /** Moves that are wanted and not started. */
   left: number;
   /** Why nothing is decided at present; undefined when it is. */
-  held: 'late' | 'failed' | 'store' | 'incomplete' | undefined;
+  held: 'failed' | 'store' | 'incomplete' | undefined;
 }
 
 export interface RingView extends Seen {
