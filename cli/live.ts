@@ -1,4 +1,5 @@
-/** Live figures of the control plane: /debug/v1 of any of its Pods, through the API server's Pod proxy. */
+/** Live figures of the control plane: /debug/v1 of its Pods, through the API server's Pod proxy. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { fetch } from 'undici';
 import { ChatError } from '../cells/contract/errors.ts';
 import type { KubeClient } from '../cells/contract/kube/client.ts';
@@ -10,6 +11,8 @@ import type { RingFigures, RingPlan, WhereFigures } from './ring-figures.ts';
 
 const ADMIN_PORT = 18_080;
 const TIMEOUT_MS = 5_000;
+/** Waited for other replicas once one has answered. */
+const OTHERS_MS = 500;
 
 /** One element of /debug/v1/cells. */
 export interface CellFigures {
@@ -43,13 +46,14 @@ export class LiveFigures {
   }
   /** `ring` is `<namespace>/<name>` here and below. */
   where(what: { topic: string } | { slot: string }, ring: string): Promise<WhereFigures> {
-    return this.#first<WhereFigures>('/debug/v1/where', { ...what, ring });
+    return this.#newest<WhereFigures>('/debug/v1/where', (place) => place.tableEpoch, { ...what, ring });
   }
   ring(ring: string): Promise<RingFigures> {
-    return this.#first<RingFigures>(`/debug/v1/rings/${ring}`);
+    return this.#newest<RingFigures>(`/debug/v1/rings/${ring}`, (figures) => figures.epoch);
   }
   ringPlan(ring: string, { without, add }: { without: string[]; add: string[] }): Promise<RingPlan> {
-    return this.#first<RingPlan>(`/debug/v1/rings/${ring}/plan`, { without: without.join(), add: add.join() });
+    const changes = { without: without.join(), add: add.join() };
+    return this.#newest<RingPlan>(`/debug/v1/rings/${ring}/plan`, (plan) => plan.epoch, changes);
   }
   async nodes(): Promise<ReplicaNodes[]> {
     return Promise.all(
@@ -64,6 +68,19 @@ export class LiveFigures {
     const pod = (await this.#listPods()).find((p) => p.metadata.name === replica);
     if (pod === undefined) throw new ChatError('not_found', { kind: 'Pod', name: replica, namespace: this.#namespace });
     return this.#get<NodeConfig>(pod, `/debug/v1/nodes/${id}/config`, {});
+  }
+
+  /** What replicas say of a ring's table, the newest of it: one that is cut off from the store tells old news. */
+  async #newest<T>(path: string, epochOf: (answer: T) => number, query: Record<string, string> = {}): Promise<T> {
+    const answers: T[] = [];
+    const asked = (await this.#listPods()).map(async (pod) => {
+      answers.push(await this.#get<T>(pod, path, query));
+    });
+    await Promise.any(asked).catch(() => {});
+    await Promise.race([Promise.allSettled(asked), delay(OTHERS_MS, undefined, { ref: false })]);
+    // Nobody has answered: asked one by one, the last tells why.
+    if (answers.length === 0) return this.#first<T>(path, query);
+    return answers.reduce((a, b) => (epochOf(b) > epochOf(a) ? b : a));
   }
 
   /** The answer of the first replica that gives one. */

@@ -50,6 +50,14 @@ async function controlplane<T>(replicas: readonly PodAddress[], path: string): P
   throw last;
 }
 
+/** Of the replicas that answer, the one with the newest table: one that was cut off from the store tells old news. */
+async function newest<T>(replicas: readonly PodAddress[], path: string, epochOf: (answer: T) => number): Promise<T> {
+  const asked = await Promise.allSettled(replicas.map((replica) => controlplane<T>([replica], path)));
+  const answers = asked.flatMap((a) => (a.status === 'fulfilled' ? [a.value] : []));
+  if (answers.length === 0) return controlplane(replicas, path);
+  return answers.reduce((a, b) => (epochOf(b) > epochOf(a) ? b : a));
+}
+
 export const cellFigures = (replicas: readonly PodAddress[]): Promise<CellFigures[]> =>
   controlplane(replicas, '/debug/v1/cells');
 
@@ -73,10 +81,14 @@ export interface RingFigures {
   }[];
 }
 export const ringFigures = (replicas: readonly PodAddress[]): Promise<RingFigures> =>
-  controlplane(replicas, `/debug/v1/rings/${NAMESPACE}/main`);
+  newest<RingFigures>(replicas, `/debug/v1/rings/${NAMESPACE}/main`, (ring) => ring.epoch);
 
-export const where = (replicas: readonly PodAddress[], topic: string): Promise<{ owner: { pod: string } | null }> =>
-  controlplane(replicas, `/debug/v1/where?topic=${topic}`);
+interface Place {
+  tableEpoch: number;
+  owner: { pod: string } | null;
+}
+export const where = (replicas: readonly PodAddress[], topic: string): Promise<Place> =>
+  newest<Place>(replicas, `/debug/v1/where?topic=${topic}`, (place) => place.tableEpoch);
 
 /** Buckets of a histogram without labels, cumulative, by their upper bounds. Undefined when the Pod does not answer. */
 export async function histogramOf({ ip }: PodAddress, metric: string): Promise<Map<number, number> | undefined> {

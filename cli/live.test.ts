@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import { after, before, test } from 'node:test';
+import type { KubeClient } from '../cells/contract/kube/client.ts';
+import { LiveFigures } from './live.ts';
+
+/** By address: the epoch of a replica's table, or `silent` for one that takes connections and never answers. */
+const REPLICAS = { '127.78.60.1': 5, '127.78.60.2': 9, '127.78.60.3': 'silent' } as const;
+const servers: Server[] = [];
+
+before(async () => {
+  for (const [ip, epoch] of Object.entries(REPLICAS)) {
+    const server = createServer((_, response) => {
+      if (epoch !== 'silent') response.end(JSON.stringify({ epoch, tableEpoch: epoch }));
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(18_080, ip, resolve));
+  }
+});
+after(() => {
+  for (const server of servers) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+const live = (ips: readonly string[]): LiveFigures => {
+  const list = async () => ips.map((podIP, i) => ({ metadata: { name: `controlplane-${i}` }, status: { podIP } }));
+  return new LiveFigures({ list } as unknown as KubeClient, 'chatcells');
+};
+
+test('of several replicas the one with the newest table is believed, in whatever order they are asked', async () => {
+  const ips = Object.keys(REPLICAS);
+  for (const order of [ips, ips.toReversed()]) {
+    assert.equal((await live(order).ring('chatcells/main')).epoch, 9);
+    assert.equal((await live(order).where({ slot: '1' }, 'chatcells/main')).tableEpoch, 9);
+    assert.equal((await live(order).ringPlan('chatcells/main', { without: [], add: [] })).epoch, 9);
+  }
+});
+
+test('when none answers, the error says that the control plane does not', async () => {
+  await assert.rejects(live(['127.78.60.9']).ring('chatcells/main'), { code: 'service_unavailable' });
+});
