@@ -119,7 +119,7 @@ export class SqlRingStore implements RingStore {
     return changed;
   }
 
-  async beat(heartbeat: Heartbeat): Promise<void> {
+  async beat(heartbeat: Heartbeat, withinMs?: number): Promise<void> {
     const { load, ...row } = heartbeat;
     const values: Record<string, string | number> = {
       ...row,
@@ -130,15 +130,16 @@ export class SqlRingStore implements RingStore {
     };
     const columns = HEARTBEAT_COLUMNS;
     const what = { table: 'heartbeats', columns, rows: [columns.map((c) => values[c]!)] };
-    await this.#db.write([insertOrReplace(this.#db.dialect, what, ['incarnation'])]);
+    await this.#db.write([insertOrReplace(this.#db.dialect, what, ['incarnation'])], withinMs);
   }
 
-  async heartbeats(ring?: string): Promise<Heartbeat[]> {
+  async heartbeats(ring?: string, withinMs?: number): Promise<Heartbeat[]> {
     const all = `SELECT ${HEARTBEAT_COLUMNS.join(',')} FROM heartbeats`;
     const rows = await this.#db.query(
       ring === undefined
         ? statement(`${all} ORDER BY incarnation`)
         : statement(`${all} WHERE ring = ? ORDER BY incarnation`, ring),
+      withinMs,
     );
     return rows.map(heartbeatOf);
   }

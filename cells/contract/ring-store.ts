@@ -61,9 +61,13 @@ export interface RingStore {
     known: RingTable,
     change: (table: RingTable) => T | undefined,
   ): Promise<T | undefined>;
-  beat(heartbeat: Heartbeat): Promise<void>;
+  /**
+   * `withinMs`: rejects then, instead of after the store's own timeout, which may be longer than a member may be silent.
+   * The row may be written all the same.
+   */
+  beat(heartbeat: Heartbeat, withinMs?: number): Promise<void>;
   /** All rows, or those of one ring. */
-  heartbeats(ring?: string): Promise<Heartbeat[]>;
+  heartbeats(ring?: string, withinMs?: number): Promise<Heartbeat[]>;
   reportLoad(report: SlotLoadReport): Promise<void>;
   loads(ring: string): Promise<SlotLoadReport[]>;
   /** Removes all rows of processes that ended for good. */

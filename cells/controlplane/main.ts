@@ -59,6 +59,7 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
       metrics.ringEpoch.set({ ring: table.ring }, table.epoch);
       rings.charge(table, movesStarted);
     },
+    onGone: (ring) => metrics.ringEpoch.remove({ ring }),
     onChange: () => publisher.changed(),
   });
   const publisher = new Publisher({

@@ -10,6 +10,8 @@ export interface TablesOptions {
   rings: () => Iterable<string>;
   /** Called when a table is new or has a new epoch, with the slots whose handoff began since the last one. */
   onTable: (table: RingTable, started: readonly number[]) => void;
+  /** Called when a ring with this name is no longer there. */
+  onGone?: (ring: string) => void;
   /** Called when what `all` answers may have changed. */
   onChange: () => void;
 }
@@ -42,7 +44,11 @@ export class Tables {
   async poll(): Promise<void> {
     const rings = [...this.#options.rings()];
     for (const ring of rings) await this.refresh(ring);
-    for (const ring of this.#tables.keys()) if (!rings.includes(ring)) this.#tables.delete(ring);
+    for (const ring of this.#tables.keys()) {
+      if (rings.includes(ring)) continue;
+      this.#tables.delete(ring);
+      this.#options.onGone?.(ring);
+    }
   }
 
   /** The ring's table as of now. */

@@ -51,6 +51,11 @@ const MAX_TAKEOVER_TRIES = 8;
 export class RingMember {
   readonly #o: RingMemberOptions;
   readonly #liveness: Liveness;
+  /**
+   * How long a heartbeat, or the reading of them, may take, in ms. Half of what a member may be silent: one that hangs
+   * when the store comes back is given up, and made anew, before the others take its writer for dead.
+   */
+  readonly #withinMs: number;
   #timer: Timer | undefined;
   #counter = 0;
   #ticks = 0;
@@ -76,6 +81,7 @@ export class RingMember {
     this.#o = options;
     this.#claims = new Claims(options);
     this.#liveness = new Liveness({ heartbeatMs: options.heartbeatMs, missed: options.missed });
+    this.#withinMs = (options.heartbeatMs * options.missed) / 2;
   }
 
   /** The store has answered at least once and this server's own row is written. */
@@ -167,13 +173,9 @@ export class RingMember {
     this.#beating = true;
     try {
       const state = this.#leaving ? 'leaving' : 'serving';
-      await this.#o.store.ring.beat({
-        ...this.#o.row,
-        role: 'channel',
-        counter: ++this.#counter,
-        state,
-        load: this.#o.load(),
-      });
+      const counter = ++this.#counter;
+      const row: Heartbeat = { ...this.#o.row, role: 'channel', counter, state, load: this.#o.load() };
+      await this.#o.store.ring.beat(row, this.#withinMs);
       this.#beatFailed = false;
     } catch (err: unknown) {
       if (!this.#beatFailed) this.#o.log.warn({ err }, 'heartbeat not written');
@@ -201,7 +203,7 @@ export class RingMember {
     const before = clock.monotonicMs();
     try {
       if (this.#ticks++ % SKEW_EVERY_TICKS === 0) await this.#checkClock();
-      const rows = await store.ring.heartbeats(row.ring);
+      const rows = await store.ring.heartbeats(row.ring, this.#withinMs);
       const now = clock.monotonicMs();
       this.#verdict = this.#liveness.observe(rows, now, now - before);
       this.#countRowless(rows);
@@ -217,7 +219,7 @@ export class RingMember {
   }
 
   async #checkClock(): Promise<void> {
-    const skewMs = this.#o.clock.wallMs() - (await this.#o.store.wallMs());
+    const skewMs = this.#o.clock.wallMs() - (await this.#o.store.wallMs(this.#withinMs));
     this.#o.metrics.clockSkewMs.set(skewMs);
     const skewed = Math.abs(skewMs) > MAX_SKEW_MS;
     if (skewed !== this.#skewed)

@@ -74,6 +74,25 @@ test('a standby whose commit came second judges anew at once, not with its next 
   assert.deepEqual(commits, [commits[0], commits[0]]);
 });
 
+test('a heartbeat, and the reading of them, is given up before others would take its writer for dead', async () => {
+  const within = new Map<string, number | undefined>();
+  const wrap = (store: Store): Store =>
+    withRing(store, {
+      beat: (row, withinMs) => {
+        within.set('beat', withinMs);
+        return store.ring.beat(row, withinMs);
+      },
+      heartbeats: (ring, withinMs) => {
+        within.set('heartbeats', withinMs);
+        return store.ring.heartbeats(ring, withinMs);
+      },
+    });
+  world = new World();
+  await world.start(1, () => world.add({ heartbeatMs: 100, missed: 6 }, wrap));
+  await eventually('both were called', () => within.size === 2 || undefined);
+  assert.deepEqual(Object.fromEntries(within), { beat: 300, heartbeats: 300 });
+});
+
 test('a takeover does not wait until the standby has handed over all that it is to give', async () => {
   let beats = 0;
   // It goes on beating while it hands over, at the pace of its polls.

@@ -14,6 +14,8 @@ import { VirtualDatabase } from './virtual-database.ts';
 
 /** A store that does not answer is given up after this long. */
 const TIMEOUT_MS = 2_000;
+/** Whose second argument says how long the call may take instead. */
+const TAKES_WITHIN: ReadonlySet<string | symbol> = new Set(['beat', 'heartbeats']);
 
 /** Sees every claim, append and table that committed, in the order of the store. */
 export interface StoreObserver {
@@ -105,7 +107,7 @@ export class SimStore {
       directory: this.#remote(process, directory),
       leases: this.#remote(process, leases),
       migrate: () => this.real.migrate(),
-      wallMs: () => this.#call(process, async () => wallAt(this.#scheduler.now)),
+      wallMs: (withinMs) => this.#call(process, async () => wallAt(this.#scheduler.now), withinMs),
       close: async () => {},
     };
   }
@@ -123,28 +125,31 @@ export class SimStore {
       get: (target, key) => {
         const method = Reflect.get(target, key) as (...args: unknown[]) => Promise<unknown>;
         if (typeof method !== 'function') return method;
-        return (...args: unknown[]) => this.#call(process, () => method.apply(target, args));
+        return (...args: unknown[]) => {
+          const withinMs = TAKES_WITHIN.has(key) ? (args[1] as number | undefined) : undefined;
+          return this.#call(process, () => method.apply(target, args), withinMs);
+        };
       },
     });
   }
 
   /** There, done, and back; each leg may fail. What was sent is done even when its sender dies meanwhile. */
-  #call<T>(process: SimProcess, operation: () => Promise<T>): Promise<T> {
+  #call<T>(process: SimProcess, operation: () => Promise<T>, timeoutMs = TIMEOUT_MS): Promise<T> {
     const unreachable = (): boolean => !this.isReachableFrom(process.zone);
     return new Promise((resolve, reject) => {
       const sentAt = this.#scheduler.now;
       const fail = (): void => {
-        const delay = Math.max(0, sentAt + TIMEOUT_MS * this.#random.between(0.1, 1) - this.#scheduler.now);
+        const delay = Math.max(0, sentAt + timeoutMs * this.#random.between(0.1, 1) - this.#scheduler.now);
         this.#scheduler.after(delay, () => process.enter(() => reject(new ChatError('store_unavailable'))));
       };
       const answer = (settle: () => void): void => {
         const back = this.#latency();
-        const late = this.#scheduler.now + back - sentAt > TIMEOUT_MS;
+        const late = this.#scheduler.now + back - sentAt > timeoutMs;
         if (late || unreachable() || this.#random.chance(this.lossRate)) fail();
         else this.#scheduler.after(back, () => process.enter(settle));
       };
       const there = this.#latency();
-      if (there > TIMEOUT_MS) fail(); // and done all the same, when nobody waits for it any more
+      if (there > timeoutMs) fail(); // and done all the same, when nobody waits for it any more
       this.#scheduler.after(there, () => {
         if (unreachable() || this.#random.chance(this.lossRate)) return fail();
         operation().then(

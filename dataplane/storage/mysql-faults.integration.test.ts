@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { ChatError, hasCode } from '../../cells/contract/errors.ts';
+import type { Heartbeat } from '../../cells/contract/ring-store.ts';
 import { slotOf } from '../../cells/contract/slot.ts';
 import { type Database, type DatabaseHooks, statement } from '../../cells/contract/sql/database.ts';
 import { openDatabase } from '../../cells/contract/sql/open-database.ts';
@@ -100,6 +101,32 @@ describe('store: mysql faults', () => {
     await far.close();
     await proxy.close();
     await assert.rejects(far.wallMs(), unavailable);
+  });
+
+  it('what says how long it may take is given up then, and made anew on another connection', async () => {
+    const proxy = await proxyTo(url, 'timeout=60000');
+    const far = await open(proxy.url);
+    const row: Heartbeat = {
+      ...{ incarnation: 'u/1', role: 'channel', pod: 'p', cell: 'c', zone: 'z', ring: 'ns/hang', address: '' },
+      ...{ weight: 1, counter: 1, state: 'serving', load: { sockets: 0, slots: 0, topics: 0, perSecond: 0 } },
+    };
+    await far.ring.beat(row, 10_000);
+    proxy.silent = true;
+    const calls = [far.ring.beat(row, 50), far.ring.heartbeats('ns/hang', 50), far.wallMs(50)];
+    for (const call of calls) await assert.rejects(call, unavailable);
+    proxy.silent = false;
+    await until(async () =>
+      far.ring.beat({ ...row, counter: 2 }, 1_000).then(
+        () => true,
+        () => false,
+      ),
+    );
+    assert.deepEqual(
+      (await far.ring.heartbeats('ns/hang', 10_000)).map((r) => r.counter),
+      [2],
+    );
+    await far.close();
+    await proxy.close();
   });
 
   it('opens while the server is down', async () => {

@@ -9,6 +9,8 @@ import type { Store } from './store.ts';
 
 /** Connections beside the URL's pool, so that a busy log never delays a heartbeat. */
 const RING_POOL = 4;
+/** A connection that is being made when the network heals must not keep a heartbeat waiting. */
+const RING_CONNECT_TIMEOUT_MS = 1_000;
 
 /**
  * `sqlite:/path`, `sqlite::memory:` or `mysql://user:password@host:port/database?pool=8&timeout=5000`. MySQL is
@@ -16,7 +18,10 @@ const RING_POOL = 4;
  */
 export async function openStore(url: string, hooks?: DatabaseHooks): Promise<Store> {
   const db = await openDatabase(url, hooks === undefined ? {} : { hooks });
-  const ringDb = db.dialect.name === 'mysql' ? await openDatabase(url, { pool: RING_POOL }) : db;
+  const ringDb =
+    db.dialect.name === 'mysql'
+      ? await openDatabase(url, { pool: RING_POOL, connectTimeoutMs: RING_CONNECT_TIMEOUT_MS })
+      : db;
   return storeOver(db, ringDb);
 }
 
@@ -27,8 +32,8 @@ export function storeOver(db: Database, ringDb: Database): Store {
     directory: new SqlDirectory(db),
     leases: new SqlLeases(db),
     migrate: () => migrate(db),
-    wallMs: async () => {
-      const [row] = await ringDb.query(statement(`SELECT ${db.dialect.nowMs} AS now`));
+    wallMs: async (withinMs) => {
+      const [row] = await ringDb.query(statement(`SELECT ${db.dialect.nowMs} AS now`), withinMs);
       return numberColumn(row!.now);
     },
     close: async () => {

@@ -14,8 +14,8 @@ export interface Store {
   readonly leases: Leases;
   /** Brings the schema to this version; forward only; safe to run from several processes at once. */
   migrate(): Promise<{ from: number; to: number }>;
-  /** The store's wall clock in milliseconds: also the readiness probe. */
-  wallMs(): Promise<number>;
+  /** The store's wall clock in milliseconds: also the readiness probe. `withinMs` as for RingStore.beat. */
+  wallMs(withinMs?: number): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -43,10 +43,10 @@ export interface DatabaseHooks {
  */
 export interface Database {
   readonly dialect: Dialect;
-  /** One reading statement outside any transaction. */
-  query(statement: Statement): Promise<Row[]>;
+  /** One reading statement outside any transaction. `withinMs`: rejects then, instead of after the URL's timeout. */
+  query(statement: Statement, withinMs?: number): Promise<Row[]>;
   /** The statements in one transaction, in order; one round trip. */
-  write(statements: readonly Statement[]): Promise<Result[]>;
+  write(statements: readonly Statement[], withinMs?: number): Promise<Result[]>;
   /**
    * BEGIN and `first`; then `decide`, which sees their results and returns the rest; then the rest and COMMIT: two
    * round trips. Whatever `decide` throws rolls back and is thrown on. It must be pure: a deadlock repeats it all.

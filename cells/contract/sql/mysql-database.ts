@@ -57,6 +57,8 @@ const ATTEMPTS = 8;
 const EXCLUSIVE_WAIT_S = 60;
 
 export interface MysqlOptions extends Omit<MysqlUrl, 'engine'> {
+  /** Bounds connecting alone. Default: timeoutMs. */
+  connectTimeoutMs?: number;
   hooks?: DatabaseHooks;
   clock?: Clock;
 }
@@ -83,7 +85,7 @@ export class MysqlDatabase implements Database {
       password: options.password,
       database: options.database,
       connectionLimit: options.pool,
-      connectTimeout: options.timeoutMs,
+      connectTimeout: options.connectTimeoutMs ?? options.timeoutMs,
       supportBigNumbers: true,
       bigNumberStrings: true,
       multipleStatements: true,
@@ -101,14 +103,14 @@ export class MysqlDatabase implements Database {
     });
   }
 
-  async query(statement: Statement): Promise<Row[]> {
-    const [result] = await this.#repeat((run) => run([statement]));
+  async query(statement: Statement, withinMs?: number): Promise<Row[]> {
+    const [result] = await this.#repeat((run) => run([statement]), withinMs);
     return result!.rows;
   }
 
-  write(statements: readonly Statement[]): Promise<Result[]> {
+  write(statements: readonly Statement[], withinMs?: number): Promise<Result[]> {
     if (this.#options.hooks?.beforeCommit) return this.transaction(statements, () => []);
-    return this.#repeat(async (run) => (await run([BEGIN, ...statements, COMMIT])).slice(1, -1));
+    return this.#repeat(async (run) => (await run([BEGIN, ...statements, COMMIT])).slice(1, -1), withinMs);
   }
 
   transaction(
@@ -158,8 +160,8 @@ export class MysqlDatabase implements Database {
   }
 
   /** One unit of work on one connection, repeated as a whole while locks fail it, within the time of one method. */
-  async #repeat<T>(work: Work<T>): Promise<T> {
-    const deadline = this.#clock.monotonicMs() + this.#options.timeoutMs;
+  async #repeat<T>(work: Work<T>, withinMs = this.#options.timeoutMs): Promise<T> {
+    const deadline = this.#clock.monotonicMs() + withinMs;
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#connected(deadline - this.#clock.monotonicMs(), work);

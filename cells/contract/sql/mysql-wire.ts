@@ -65,9 +65,12 @@ export class Deadline {
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => undefined); // nobody may be racing when it expires
     this.#expired = promise;
-    const timer = clock.after(Math.max(ms, 0), () => {
-      this.#onExpiry();
-      reject(new DeadlineError(ms));
+    // After a stall, timers come before sockets: an answer that has arrived meanwhile gets one turn to be read.
+    let timer = clock.after(Math.max(ms, 0), () => {
+      timer = clock.after(1, () => {
+        this.#onExpiry();
+        reject(new DeadlineError(ms));
+      });
     });
     this.#cancel = () => timer.cancel();
   }

@@ -5,6 +5,8 @@ import { parseStoreUrl } from './store-url.ts';
 export interface OpenOptions {
   /** Connections, instead of the URL's (MySQL). */
   pool?: number;
+  /** Bounds connecting alone, in ms (MySQL). */
+  connectTimeoutMs?: number;
   hooks?: DatabaseHooks;
 }
 
@@ -14,5 +16,5 @@ export async function openDatabase(url: string, options: OpenOptions = {}): Prom
   const hooks = options.hooks === undefined ? {} : { hooks: options.hooks };
   if (parsed.engine === 'sqlite') return new SqliteDatabase({ ...parsed, ...hooks });
   const { MysqlDatabase } = await import('./mysql-database.ts');
-  return new MysqlDatabase({ ...parsed, ...hooks, pool: options.pool ?? parsed.pool });
+  return new MysqlDatabase({ ...parsed, ...options });
 }

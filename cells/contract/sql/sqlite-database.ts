@@ -50,12 +50,12 @@ export class SqliteDatabase implements Database {
     }
   }
 
-  query(statement: Statement): Promise<Row[]> {
-    return this.#alone(() => this.#untilFree(() => this.#run(statement).rows));
+  query(statement: Statement, withinMs?: number): Promise<Row[]> {
+    return this.#alone(() => this.#untilFree(() => this.#run(statement).rows, withinMs));
   }
 
-  write(statements: readonly Statement[]): Promise<Result[]> {
-    return this.#transaction(() => statements.map((s) => this.#run(s)));
+  write(statements: readonly Statement[], withinMs?: number): Promise<Result[]> {
+    return this.#transaction(() => statements.map((s) => this.#run(s)), withinMs);
   }
 
   transaction(
@@ -76,9 +76,9 @@ export class SqliteDatabase implements Database {
     return closed;
   }
 
-  #transaction<T>(work: () => T | Promise<T>): Promise<T> {
+  #transaction<T>(work: () => T | Promise<T>, withinMs?: number): Promise<T> {
     return this.#alone(async () => {
-      await this.#untilFree(() => this.#db.exec('BEGIN IMMEDIATE'));
+      await this.#untilFree(() => this.#db.exec('BEGIN IMMEDIATE'), withinMs);
       try {
         const result = work();
         const value = result instanceof Promise ? await result : result;
@@ -123,8 +123,8 @@ export class SqliteDatabase implements Database {
   }
 
   /** `step` must begin a transaction or be one whole statement: it is repeated while the file is locked. */
-  async #untilFree<T>(step: () => T): Promise<T> {
-    const deadline = this.#clock.monotonicMs() + this.#options.timeoutMs;
+  async #untilFree<T>(step: () => T, withinMs = this.#options.timeoutMs): Promise<T> {
+    const deadline = this.#clock.monotonicMs() + withinMs;
     for (;;) {
       try {
         return step();
