@@ -7,6 +7,9 @@ import { openKubeConfig } from './kube-config.ts';
 import { LiveFigures } from './live.ts';
 import type { Terminal } from './terminal.ts';
 
+/** Of the chart's install command. */
+const DEFAULT_NAMESPACE = 'chatcells';
+
 export type Format = 'table' | 'wide' | 'json' | 'yaml';
 
 export interface GlobalOptions {
@@ -40,7 +43,7 @@ export class Context {
   constructor(environment: Environment, options: GlobalOptions) {
     this.environment = environment;
     this.terminal = environment.terminal;
-    this.namespace = options.namespace ?? 'chatcells';
+    this.namespace = options.namespace ?? DEFAULT_NAMESPACE;
     this.format = options.output ?? 'table';
     this.#kubeconfig = options.kubeconfig;
   }
@@ -66,8 +69,13 @@ export class Context {
     else this.terminal.data(table());
   }
 
+  /** What to do next, for the same installation. */
   next(command: string): void {
-    this.terminal.note(`Next: ${command}`);
+    const options = [
+      ...(this.namespace === DEFAULT_NAMESPACE ? [] : [`-n ${this.namespace}`]),
+      ...(this.#kubeconfig === undefined ? [] : [`--kubeconfig ${this.#kubeconfig}`]),
+    ];
+    this.terminal.note(`Next: ${[command, ...(command.startsWith('chatctl ') ? options : [])].join(' ')}`);
   }
 }
 

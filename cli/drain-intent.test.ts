@@ -9,7 +9,7 @@ const drain = {
 const byHand = { initiator: null };
 
 test('the same drain again keeps pace, deadline, pause, reason, force and who asked', () => {
-  assert.deepEqual(drainIntent({}, { drain, requestedBy: 'bob' }), { ...drain, ...byHand });
+  assert.deepEqual(drainIntent({}, { drain, requestedBy: 'bob' }), drain);
   assert.equal(drainIntent({ step: '2' }, { drain })?.stepPercent, 2);
   assert.equal(drainIntent({ deadline: '1h' }, { drain })?.deadline, '1h');
 });
@@ -18,6 +18,12 @@ test('who gives another reason, or forces, is who asks from now on', () => {
   const intent = drainIntent({ reason: 'INC-2' }, { drain, requestedBy: 'bob' });
   assert.deepEqual([intent?.reason, intent?.requestedBy], ['INC-2', 'bob']);
   assert.equal(drainIntent({ force: true, reason: 'x' }, { drain, requestedBy: 'bob' })?.requestedBy, 'bob');
+});
+
+test('who only looks on takes no practice or automatic drain over; who asks anew does', () => {
+  assert.equal('initiator' in drainIntent({ fast: true }, { drain })!, false);
+  assert.equal(drainIntent({ reason: 'INC-2' }, { drain })?.initiator, null);
+  assert.equal(drainIntent({ to: '50' }, { drain })?.initiator, null);
 });
 
 test('another target begins anew, and is not paused', () => {

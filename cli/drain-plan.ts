@@ -20,8 +20,8 @@ export interface DrainIntent {
   pauseReason: string | null;
   reason: string | null;
   requestedBy: string | null;
-  /** A person's, whatever it was before. */
-  initiator: null;
+  /** A person's from now on, whatever it was before; left as it is when somebody only looks on. */
+  initiator?: null;
   force: boolean;
 }
 
@@ -42,8 +42,8 @@ interface Present {
 
 /**
  * The patch of Cell.spec.drain; `undefined` when a number or duration is none. What is not given stays as it is while the
- * Cell goes to the same target already, so that watching again with `--wait` changes neither pace nor reason, and resumes
- * nothing that was paused.
+ * Cell goes to the same target already, so that watching again with `--wait` changes neither pace nor reason, resumes
+ * nothing that was paused, and takes no practice or automatic drain over.
  */
 export function drainIntent(options: DrainOptions, { drain, requestedBy }: Present = {}): DrainIntent | undefined {
   const targetWeight = percent(options.to ?? '0', 0);
@@ -78,7 +78,7 @@ function intent(
     pauseReason: kept?.pauseReason ?? null,
     reason: options.reason ?? kept?.reason ?? null,
     requestedBy: (asksAnew ? undefined : kept?.requestedBy) ?? requestedBy ?? null,
-    initiator: null,
+    ...(kept === undefined || asksAnew ? { initiator: null } : {}),
     force: options.force ?? kept?.force ?? false,
   };
 }
@@ -87,13 +87,14 @@ function intent(
 export function commandFor(
   cell: string,
   { targetWeight }: Pick<DrainIntent, 'targetWeight'>,
-  { fast, step, reason, force }: Pick<DrainOptions, 'fast' | 'step' | 'reason' | 'force'> = {},
+  { fast, step, deadline, reason, force }: Omit<DrainOptions, 'to'> = {},
 ): string {
   return [
     `chatctl ${targetWeight === null ? 'undrain' : 'drain'} ${cell}`,
     ...(targetWeight ? [`--to ${targetWeight}`] : []),
     ...(fast ? ['--fast'] : []),
     ...(step === undefined ? [] : [`--step ${step}`]),
+    ...(deadline === undefined ? [] : [`--deadline ${deadline}`]),
     ...(force ? ['--force'] : []),
     ...(reason === undefined ? [] : [`--reason ${JSON.stringify(reason)}`]),
   ].join(' ');

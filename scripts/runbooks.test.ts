@@ -94,6 +94,20 @@ test('every chatctl command of the pages is one that chatctl takes', async () =>
   );
 });
 
+test('logs of several Pods are asked for whole, and with their names', () => {
+  // `kubectl logs -l` shows ten lines of each Pod unless told otherwise.
+  const lines = pages.flatMap((page) =>
+    read(page)
+      .split('\n')
+      .filter((line) => /kubectl logs.* -l /.test(line)),
+  );
+  assert.ok(lines.length > 5, `only ${lines.length} commands were read`);
+  assert.deepEqual(
+    lines.filter((line) => !line.includes('--tail=-1') || !line.includes('--prefix')),
+    [],
+  );
+});
+
 test('a wrong command is recognised', async () => {
   assert.match((await problemOf('chatctl drain cell-b --quick')) ?? '', /unknown option/);
   assert.match((await problemOf('chatctl drane cell-b')) ?? '', /unknown command|too many/);

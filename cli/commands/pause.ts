@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { ChatError } from '../../cells/contract/errors.ts';
 import type { Cell } from '../../crds/index.ts';
 import type { Context } from '../context.ts';
-import { progressOf } from '../drain-plan.ts';
+import { commandFor, progressOf } from '../drain-plan.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { Registrar } from '../program.ts';
 import { getResource, refTo } from '../resources.ts';
@@ -55,7 +55,7 @@ function report(context: Context, cell: Cell, { paused, said }: { paused: boolea
     { cell: name, paused, weight, target },
     () => `${name} ${said}: it was at ${weight} %, its target is ${target} %.\n`,
   );
-  const verb = cell.spec.drain?.targetWeight === undefined ? 'undrain' : 'drain';
-  context.next(paused ? `chatctl resume ${name}` : `chatctl ${verb} ${name} --wait`);
+  const { targetWeight = null } = cell.spec.drain ?? {};
+  context.next(paused ? `chatctl resume ${name}` : `${commandFor(name, { targetWeight })} --wait`);
   return EXIT.done;
 }

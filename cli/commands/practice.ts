@@ -23,10 +23,11 @@ Examples:
   chatctl describe practicedrains weekly  what came of the last runs`;
 
 export function addPracticeCommands({ program, context, done }: Registrar): void {
-  const practice = program
-    .command('practice')
-    .description('Practice drains: see also get, describe and examples/practice-drain.yaml.')
-    .addHelpText('after', EXAMPLES);
+  const practice = addGlobalOptions(
+    program
+      .command('practice')
+      .description('Practice drains: see also get, describe and examples/practice-drain.yaml.'),
+  ).addHelpText('after', EXAMPLES);
   addGlobalOptions(
     practice
       .command('run <name>')

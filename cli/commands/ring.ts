@@ -77,7 +77,7 @@ function lastKnown(context: Context, ring: ChannelRing): ExitCode {
       false,
     ),
   );
-  context.next('kubectl get pods -l app.kubernetes.io/component=controlplane');
+  context.next(`kubectl get pods -n ${context.namespace} -l app.kubernetes.io/component=controlplane`);
   return EXIT.failed;
 }
 

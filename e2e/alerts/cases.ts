@@ -161,6 +161,13 @@ export const CASES: readonly Case[] = [
   },
   {
     alert: 'ChatcellsSlotsUnowned',
+    name: 'every channel server is gone',
+    series: { 'ring_epoch{ring="main",instance="x1"}': steady('7+0') },
+    atMinutes: 5,
+    fires: [{}],
+  },
+  {
+    alert: 'ChatcellsSlotsUnowned',
     name: 'a handful of slots are being handed over',
     series: {
       'ring_epoch{ring="main"}': steady('7+0'),

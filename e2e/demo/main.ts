@@ -10,7 +10,7 @@ import { checkFiles } from '../checker/main.ts';
 import { Load } from '../load/load-process.ts';
 import { createTenant, kickUser, type Tenant } from '../load/tenants.ts';
 import { chatctl, cluster, ROOT, run, until } from '../system/command.ts';
-import { cellFigures, channelCounters, growth, pods, ringFigures } from '../system/figures.ts';
+import { cellFigures, growth, metricByPod, pods, ringFigures } from '../system/figures.ts';
 import { type ClusterStatus, install } from '../system/install.ts';
 import { GRAY_VALUES, grayFailure } from './gray.ts';
 import { type DemoVerdict, type Figures, judge } from './verdict.ts';
@@ -116,7 +116,7 @@ async function exercise({ scale, dir, status, tenants, load }: Run): Promise<Dem
     async () => load.figures.connected === clients.length || undefined,
   );
   say(`${clients.length} clients connected through ${status.edges.length} edges; they post and read from now on`);
-  const counters = async (metric: string) => channelCounters(await pods(status, 'channel'), metric);
+  const counters = async (metric: string) => metricByPod(await pods(status, 'channel'), metric);
   const before = {
     handoffs: await counters('ring_handoffs_total'),
     takeovers: await counters('ring_takeovers_total'),

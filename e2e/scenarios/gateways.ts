@@ -1,5 +1,6 @@
 /** Gateways that crash, and rollouts of gateways and channel servers. */
 import { until } from '../system/command.ts';
+import { metricByPod, type PodAddress } from '../system/figures.ts';
 import { kubectl, NAMESPACE } from '../system/install.ts';
 import { notingPauses } from './handoff-pauses.ts';
 import type { Round } from './round.ts';
@@ -8,13 +9,22 @@ import type { System } from './system.ts';
 
 const BACK_MS = 60_000;
 
-const crash = (choose: (pods: string[]) => string[], what: string) => async (system: System, round: Round) => {
-  const victims = choose((await system.podsOf('gateway')).map((p) => p.name));
+type Choice = (gateways: readonly PodAddress[]) => readonly PodAddress[] | Promise<readonly PodAddress[]>;
+
+/** After a crash the clients of one are at others: the next victim has to be one that has some. */
+const withMostSockets: Choice = async (gateways) => {
+  const sockets = await metricByPod(gateways, 'ws_connections_active');
+  const most = Math.max(...sockets.values());
+  return gateways.filter(({ name }) => sockets.get(name) === most).slice(0, 1);
+};
+
+const crash = (choose: Choice, what: string) => async (system: System, round: Round) => {
+  const victims = await choose(await system.podsOf('gateway'));
   const { resumes } = system.load.figures;
   const before = await system.takeovers();
   round.fault(`SIGKILL to ${what}`);
   const atMs = Date.now();
-  for (const pod of victims) system.kill(pod);
+  for (const { name } of victims) system.kill(name);
   await until('a client noticed', BACK_MS, async () => system.load.figures.connected < system.clients || undefined);
   await until(
     'all clients are back',
@@ -52,7 +62,7 @@ export const GATEWAYS: readonly Scenario[] = [
   {
     name: 'gateway-crash',
     promise: 'A gateway is killed: its clients come back and resume, no request fails, nothing is lost.',
-    run: crash((pods) => pods.slice(0, 1), 'a gateway'),
+    run: crash(withMostSockets, 'the gateway with most sockets'),
   },
   {
     name: 'mass-reconnect',

@@ -10,8 +10,8 @@ import { cluster, until } from '../system/command.ts';
 import {
   type CellFigures,
   cellFigures,
-  channelCounters,
   growth,
+  metricByPod,
   type PodAddress,
   pods,
   type RingFigures,
@@ -116,13 +116,13 @@ export class System {
 
   /** Slots taken over from dead owners since `before`, or since every server started. Servers that do not answer count as they were. */
   async takeovers(): Promise<Map<string, number>> {
-    return channelCounters(this.#channelPods, 'ring_takeovers_total');
+    return metricByPod(this.#channelPods, 'ring_takeovers_total');
   }
   async takeoversSince(before: ReadonlyMap<string, number>): Promise<number> {
     return growth(before, await this.takeovers());
   }
   counters(metric: string): Promise<Map<string, number>> {
-    return channelCounters(this.#channelPods, metric);
+    return metricByPod(this.#channelPods, metric);
   }
 
   /** Follows what a fault at `atMs` does to the posts of these topics: their gaps in ms, when all have one again. */

@@ -105,10 +105,10 @@ const metricsOf = (ip: string): Promise<string | undefined> =>
     () => undefined,
   );
 
-/** Sum of a counter over the Pods that answer, by Pod. A restarted one counts from 0 again. */
-export async function channelCounters(servers: readonly PodAddress[], metric: string): Promise<Map<string, number>> {
+/** A metric of each Pod that answers, summed over its labels, by Pod. The counters of a restarted one count from 0 again. */
+export async function metricByPod(of: readonly PodAddress[], metric: string): Promise<Map<string, number>> {
   const out = new Map<string, number>();
-  for (const { name, ip } of servers) {
+  for (const { name, ip } of of) {
     const text = await metricsOf(ip);
     if (text === undefined) continue; // it took nothing over since
     const lines = text.split('\n').filter((l) => l.startsWith(`${metric} `) || l.startsWith(`${metric}{`));
@@ -153,6 +153,6 @@ export async function zonePairs(
 
 /** Sum of a metric of one Pod over its labels. */
 export async function podMetric(pod: PodAddress, metric: string): Promise<number> {
-  const answers = await channelCounters([pod], metric);
+  const answers = await metricByPod([pod], metric);
   return answers.get(pod.name) ?? Number.NaN;
 }
