@@ -293,6 +293,7 @@ export const ROWS: readonly (readonly [title: string, panels: readonly PanelSpec
         queries: [
           ['sum by (controller, result) (rate(controller_reconcile_total[$r]))', '{{controller}} {{result}}'],
           ['sum by (controller) (rate(controller_reconcile_errors_total[$r])) > 0', 'ERRORS {{controller}}'],
+          ['sum by (controller) (controller_failing_keys) > 0', 'FAILING OBJECTS {{controller}}'],
         ],
       },
       {

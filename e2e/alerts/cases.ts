@@ -392,15 +392,15 @@ export const CASES: readonly Case[] = [
   },
   {
     alert: 'ChatcellsReconcileFails',
-    name: 'an error every ten seconds',
-    series: { 'controller_reconcile_errors_total{controller="cell"}': '0+3x60' },
+    name: 'one object that fails at every try, however seldom it is tried',
+    series: { 'controller_failing_keys{controller="cell"}': '0 1x60' },
     atMinutes: 25,
     fires: [{ controller: 'cell' }],
   },
   {
     alert: 'ChatcellsReconcileFails',
     name: 'a conflict now and then',
-    series: { 'controller_reconcile_errors_total{controller="cell"}': '0 0 1x20 2x40' },
+    series: { 'controller_failing_keys{controller="cell"}': '0 1 0 0 1 1 0x60' },
     atMinutes: 25,
     fires: [],
   },

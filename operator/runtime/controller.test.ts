@@ -53,6 +53,25 @@ test('what throws comes again with back-off, and is logged with its reconcileID'
   await controller.close();
 });
 
+test('keys that fail are counted until they succeed, and no longer by one that does not lead', async () => {
+  const wrong = new Set(['ns/a', 'ns/b']);
+  const { controller, clock, registry } = start((key) => {
+    if (wrong.has(key)) throw new Error('never');
+    return DONE;
+  });
+  const failing = async (): Promise<string | undefined> =>
+    /controller_failing_keys\{controller="test"\} (\d+)/.exec(await registry.metrics())?.[1];
+  for (const key of ['ns/a', 'ns/b', 'ns/c']) controller.add(key);
+  await eventually(() => controller.idle);
+  assert.equal(await failing(), '2');
+  wrong.delete('ns/a');
+  clock.advance(5);
+  await eventually(() => controller.idle);
+  assert.equal(await failing(), '1');
+  await controller.close();
+  assert.equal(await failing(), '0');
+});
+
 test('requeueAfter comes again at its time; terminal does not', async () => {
   const calls: string[] = [];
   const { controller, clock } = start((key) => {

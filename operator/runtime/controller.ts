@@ -49,6 +49,7 @@ export class Controller {
       options.metrics.reconciles.inc({ controller: options.name, result }, 0);
     }
     options.metrics.errors.inc({ controller: options.name }, 0);
+    options.metrics.failing.set({ controller: options.name }, 0);
   }
 
   get name(): string {
@@ -75,6 +76,7 @@ export class Controller {
     this.#stop.abort(new Error('closed'));
     this.#queue.close();
     await Promise.all(this.#workers);
+    this.#options.metrics.failing.set({ controller: this.name }, 0); // the next leader tells
   }
 
   async #work(): Promise<void> {
@@ -104,6 +106,7 @@ export class Controller {
       this.#count('error');
       this.#queue.addAfter(key, delayMs);
     } finally {
+      metrics.failing.set({ controller: this.name }, this.#limit.failing);
       metrics.duration.observe({ controller: this.name }, (clock.monotonicMs() - startedMs) / 1000);
     }
   }

@@ -4,6 +4,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 export interface ControllerMetrics {
   reconciles: Counter<'controller' | 'result'>;
   errors: Counter<'controller'>;
+  failing: Gauge<'controller'>;
   duration: Histogram<'controller'>;
   depth: Gauge<'controller'>;
   queueSeconds: Histogram<'controller'>;
@@ -25,6 +26,12 @@ export function controllerMetrics(registry: Registry): ControllerMetrics {
     errors: new Counter({
       name: 'controller_reconcile_errors_total',
       help: 'Reconciliations that threw and are tried again.',
+      labelNames,
+      registers,
+    }),
+    failing: new Gauge({
+      name: 'controller_failing_keys',
+      help: 'Keys whose last reconciliation threw.',
       labelNames,
       registers,
     }),

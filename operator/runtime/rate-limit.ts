@@ -36,6 +36,11 @@ export class RateLimit {
     return this.#failures.get(key) ?? 0;
   }
 
+  /** Keys that failed at their last try. */
+  get failing(): number {
+    return this.#failures.size;
+  }
+
   /** The key succeeded or is gone: its next failure starts from the base again. */
   forget(key: string): void {
     this.#failures.delete(key);
