@@ -119,6 +119,20 @@ test('what one zone alone says is not enough', () => {
   assert.deepEqual([blamed(verdicts), verdicts.at(-1)?.withheld], [[], 'OneObserver']);
 });
 
+test('a zone is well when something is measured across its border and nothing of it fails', () => {
+  const well = (faults: Fault[]): string[] | undefined => run({ faults, postsPerBucket: 400 }, LONG).at(-1)?.wellZones;
+  assert.deepEqual(well([]), ZONES);
+  assert.deepEqual(well([deadStore(0.4)]), []);
+  assert.deepEqual(well([lossyZone('zone-b', 0.3)]), [], 'what fails at b fails at the others, too');
+  const onlyB: Fault = (l) => (l.observerZone === 'zone-b' && l.targetZone !== 'zone-b' ? 0.4 : 0);
+  assert.deepEqual(well([onlyB]), [], 'OneObserver: nobody knows');
+  const world = new World({ seed: 1, faults: [normal], postsPerBucket: 400 });
+  let report: HealthReport = world.next();
+  while (world.buckets < BUCKETS) report = world.next();
+  const drained = report.pairs.filter((p) => p.observerZone !== 'zone-b' && p.targetZone !== 'zone-b');
+  assert.deepEqual(judge({ ...report, pairs: drained }, HEALTH_POLICY).wellZones, ['zone-a', 'zone-c']);
+});
+
 test('a missing replica forbids a verdict, unless all it can hide is the word of the bad zone itself', () => {
   const world = new World({ seed: 3, faults: [normal, lossyZone('zone-b', 0.4)] });
   let report: HealthReport = world.next();

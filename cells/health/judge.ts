@@ -32,6 +32,11 @@ export interface BadWorkspace {
 export interface Verdict {
   badZone: BadZone | undefined;
   withheld: Withheld | undefined;
+  /**
+   * Zones of which something is measured across their border, and nothing of it fails, sorted. A zone in neither place
+   * is one of which nothing is known: a drained one has hardly any traffic.
+   */
+  wellZones: string[];
   /** Fails by itself: it drains nothing, and is left out of the rest of the verdict. */
   badWorkspace: BadWorkspace | undefined;
   /** Ill by themselves, the worst first; of a bad zone none, since it is drained as a whole. */
@@ -70,6 +75,7 @@ export function judge(report: HealthReport, policy: HealthPolicy): Verdict {
   return {
     badZone,
     withheld,
+    wellZones: withheld === undefined ? zones.filter((zone) => isWell(zone, directions)) : [],
     badWorkspace: badWorkspace(without, report, policy),
     badGateways: gateways.filter((g) => !inBadZone.has(g.pod)),
   };
@@ -101,6 +107,11 @@ function blame(
   const silent = zones.filter((z) => z !== only.zone && !report.observers.includes(z));
   if (report.missingReplicas > 1 || (report.missingReplicas === 1 && silent.length > 0)) return none('MissingReplicas');
   return { badZone: only, withheld: undefined };
+}
+
+function isWell(zone: string, directions: readonly Direction[]): boolean {
+  const states = directions.filter((d) => crosses(d, zone)).map((d) => d.state);
+  return states.includes('fine') && !states.includes('troubled') && !states.includes('failing');
 }
 
 /** A zone whose links to at least two thirds of the others fail, in either direction and on any hop. */

@@ -3,10 +3,11 @@ import { test } from 'node:test';
 import type { BadZone } from './judge.ts';
 import { Suspicion } from './suspicion.ts';
 
-const bad = (zone: string, errorRate = 0.2): { badZone: BadZone } => ({
+const bad = (zone: string, errorRate = 0.2): { badZone: BadZone; wellZones: string[] } => ({
+  wellZones: [],
   badZone: { zone, errorRate, observers: ['zone-a', 'zone-c'], hops: ['edge'] },
 });
-const well = { badZone: undefined };
+const well = { badZone: undefined, wellZones: ['zone-a', 'zone-b', 'zone-c'] };
 const suspects = (s: Suspicion): string[] => [...s.suspects.keys()];
 
 test('a zone is suspect until it has been well for long enough, and keeps its first evidence', () => {
@@ -27,6 +28,15 @@ test('time without figures makes nobody well', () => {
   const s = new Suspicion(30_000);
   s.observe(bad('zone-b'), 0);
   for (let at = 10_000; at <= 600_000; at += 10_000) s.observe(undefined, at);
+  s.observe(well, 610_000);
+  assert.deepEqual(suspects(s), ['zone-b']);
+});
+
+test('nor does time in which nothing is known of the zone', () => {
+  const s = new Suspicion(30_000);
+  s.observe(bad('zone-b'), 0);
+  const silent = { badZone: undefined, wellZones: ['zone-a', 'zone-c'] };
+  for (let at = 10_000; at <= 600_000; at += 10_000) s.observe(silent, at);
   s.observe(well, 610_000);
   assert.deepEqual(suspects(s), ['zone-b']);
 });

@@ -2,7 +2,7 @@
  * Which zones are suspect: from the verdict that names one until it has been well for long enough. A state machine
  * without I/O. Times are of one monotonic clock.
  */
-import type { BadZone } from './judge.ts';
+import type { BadZone, Verdict } from './judge.ts';
 
 export interface Suspect {
   /** As it was when the zone became suspect; undefined when it was so before this process began. */
@@ -24,14 +24,18 @@ export class Suspicion {
     for (const zone of zones) if (!this.#zones.has(zone)) this.#zones.set(zone, { evidence: undefined, wellMs: 0 });
   }
 
-  /** One verdict; undefined when there were no figures: time without them makes nobody well. */
-  observe(verdict: { badZone: BadZone | undefined } | undefined, nowMs: number): void {
+  /**
+   * One verdict; undefined when there were no figures. Only time in which a zone is seen to be well makes it well: of a
+   * drained one little is measured.
+   */
+  observe(verdict: Pick<Verdict, 'badZone' | 'wellZones'> | undefined, nowMs: number): void {
     const sinceMs = this.#lastMs === undefined ? 0 : nowMs - this.#lastMs;
     this.#lastMs = nowMs;
     if (verdict === undefined) return;
-    const { badZone } = verdict;
+    const { badZone, wellZones } = verdict;
     for (const [zone, suspect] of this.#zones) {
-      suspect.wellMs = zone === badZone?.zone ? 0 : suspect.wellMs + sinceMs;
+      if (zone === badZone?.zone) suspect.wellMs = 0;
+      else if (wellZones.includes(zone)) suspect.wellMs += sinceMs;
       if (suspect.wellMs >= this.#clearAfterMs) this.#zones.delete(zone);
     }
     if (badZone && !this.#zones.has(badZone.zone)) this.#zones.set(badZone.zone, { evidence: badZone, wellMs: 0 });

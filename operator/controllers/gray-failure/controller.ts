@@ -39,6 +39,8 @@ const MANAGER = 'chatcells-gray-failure';
 const PERIOD_MS = 5_000;
 /** The Cells of one round are judged by one report. */
 const FRESH_MS = 2_000;
+/** After so long without a round another process may have led, and what it found out is in the conditions. */
+const FORGET_MS = 3 * PERIOD_MS;
 
 export function grayFailureController(deps: GrayFailureDeps): ControllerSpec {
   const judgement = new Judgement(deps);
@@ -58,8 +60,8 @@ export function grayFailureController(deps: GrayFailureDeps): ControllerSpec {
 /** Suspicion, kept up with a report every few seconds; what an earlier leader had found is in the conditions. */
 class Judgement {
   readonly #deps: GrayFailureDeps;
-  readonly suspicion: Suspicion;
-  readonly #workspaces: WorkspaceHealth;
+  suspicion: Suspicion;
+  #workspaces: WorkspaceHealth;
   /** Of the last report; undefined while there is none. */
   gateways: readonly GatewayVerdict[] | undefined;
   #atMs = Number.NEGATIVE_INFINITY;
@@ -72,10 +74,14 @@ class Judgement {
 
   async refresh(): Promise<void> {
     const { figures, policy, cells, monotonicMs } = this.#deps;
-    if (monotonicMs() - this.#atMs < FRESH_MS) return;
-    const first = this.#atMs === Number.NEGATIVE_INFINITY;
+    const sinceMs = monotonicMs() - this.#atMs;
+    if (sinceMs < FRESH_MS) return;
     this.#atMs = monotonicMs();
-    if (first) this.suspicion.inherit([...cells.values()].filter(isSuspect).map((c) => c.spec.zone));
+    if (sinceMs > FORGET_MS) {
+      this.suspicion = new Suspicion(this.#deps.clearAfterMs);
+      this.suspicion.inherit([...cells.values()].filter(isSuspect).map((c) => c.spec.zone));
+      this.#workspaces = new WorkspaceHealth(this.#deps);
+    }
     const report = await figures.health();
     const verdict = report && judge(report, policy);
     this.suspicion.observe(verdict, monotonicMs());

@@ -34,6 +34,8 @@ test('left alone: a healthy zone, Manual, another zone that drains, too little l
     [{ remainingCapacity: 0.49 }, 'CapacityFloor'],
     [{ deleting: true }, 'Deleting'],
     [{ drain: { mode: 'Auto', targetWeight: 0, reason: 'by hand' } }, 'Draining'],
+    [{ drain: { mode: 'Auto', targetWeight: 50 } }, 'PartlyDrained'],
+    [{ drain: { mode: 'Auto', targetWeight: 0, paused: true } }, 'DrainPaused'],
   ];
   for (const [changes, reason] of cases) {
     const d = decideGrayFailure(input(changes));
@@ -53,6 +55,16 @@ test('who undrains during the episode is not contradicted; the next episode drai
   const well = decideGrayFailure(input({ before: later.condition, suspect: undefined }));
   assert.deepEqual(said(well), ['False', 'Healthy', undefined]);
   assert.deepEqual(said(decideGrayFailure(input({ before: well.condition }))), ['True', 'Draining', 0]);
+});
+
+test('who takes back a drain that was partial or paused is not contradicted either', () => {
+  for (const drain of [
+    { mode: 'Auto', targetWeight: 50 },
+    { mode: 'Auto', targetWeight: 0, paused: true },
+  ] as const) {
+    const before = decideGrayFailure(input({ drain })).condition;
+    assert.deepEqual(said(decideGrayFailure(input({ before }))), ['True', 'Overruled', undefined]);
+  }
 });
 
 test('a new leader keeps the words of the old one, so that nothing is written anew', () => {

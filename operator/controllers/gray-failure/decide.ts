@@ -49,10 +49,10 @@ export function decideGrayFailure(input: GrayFailureInput): GrayFailureDecision 
   const evidence = suspect.evidence ? describe(suspect.evidence) : firstSentence(before) || `${zone} is failing.`;
   const wait = blockerOf(input);
   const say = (reason: string, rest: string): NewCondition => condition(TYPE, true, reason, `${evidence} ${rest}`);
-  if (drain.targetWeight !== undefined)
-    return { condition: say('Draining', 'The Cell is drained. Undrain it when the zone is well.'), drain: undefined };
+  const present = presentDrain(drain);
+  if (present) return { condition: say(present.reason, present.message), drain: undefined };
   // It was drained in this episode and is so no longer: a person has decided otherwise.
-  if (before?.status === 'True' && (before.reason === 'Draining' || before.reason === 'Overruled'))
+  if (before?.status === 'True' && UNDRAINED_SINCE.includes(before.reason))
     return {
       condition: say('Overruled', 'It was undrained, and is left alone until the zone is well.'),
       drain: undefined,
@@ -60,9 +60,22 @@ export function decideGrayFailure(input: GrayFailureInput): GrayFailureDecision 
   if (wait) return { condition: say(wait.reason, wait.message), drain: undefined };
   const reason = `Gray failure: ${evidence}`;
   return {
-    condition: say('Draining', 'The Cell is drained. Undrain it when the zone is well.'),
+    condition: say('Draining', DRAINED),
     drain: { targetWeight: 0, initiator: TYPE, reason, ...NO_PERSON },
   };
+}
+
+const DRAINED = 'The Cell is drained. Undrain it when the zone is well.';
+/** What the condition said while there was a drain, or since there has been none. */
+const UNDRAINED_SINCE = ['Draining', 'DrainPaused', 'PartlyDrained', 'Overruled'];
+
+/** The drain that there is already. A person's stays as the person wants it: what it leaves in the zone is said. */
+function presentDrain({ targetWeight, paused }: DrainSpec): { reason: string; message: string } | undefined {
+  if (targetWeight === undefined) return undefined;
+  if (paused) return { reason: 'DrainPaused', message: 'Its drain is paused: chatctl resume lets it go on.' };
+  if (targetWeight === 0) return { reason: 'Draining', message: DRAINED };
+  const message = `It is drained to ${targetWeight} % only, and the rest stays in the zone: chatctl drain takes it out too.`;
+  return { reason: 'PartlyDrained', message };
 }
 
 /** Why the Cell is not drained by itself. */
