@@ -1,7 +1,7 @@
 /**
  * Live figures from the control plane's `/debug/v1/…`, on the Pods' own addresses. They never travel through the API
  * server, and are asked for only while a decision needs them. The control plane's replicas see the same store, so any
- * one that answers will do.
+ * one that answers will do, if it can read the store.
  */
 
 import type { Clock } from '../cells/contract/clock.ts';
@@ -12,6 +12,8 @@ import { LABELS } from '../crds/index.ts';
 
 export interface CellFigures {
   cell: string;
+  /** Since the processes' heartbeats were read; missing from a replica of the version before. */
+  ageSeconds?: number;
   sockets: number;
   slots: number;
   members: number;
@@ -32,7 +34,7 @@ export interface RingFigures {
 }
 
 export interface LiveFigures {
-  /** Undefined when no control plane answered, or it does not know the cell. */
+  /** Undefined when no control plane answered that can read the store, or it does not know the cell. */
   cell(name: string): Promise<CellFigures | undefined>;
   cells(): Promise<readonly CellFigures[] | undefined>;
   ring(namespace: string, name: string): Promise<RingFigures | undefined>;
@@ -47,6 +49,10 @@ const ADMIN_PORT = 18_080;
 const TIMEOUT_MS = 1500;
 /** Decisions about several cells in one moment share an answer. */
 const FRESH_MS = 200;
+/** A replica that has not answered by then is left aside for the next. */
+const PATIENCE_MS = 250;
+/** A replica that could not read the store for longer tells old news. */
+const MAX_AGE_SECONDS = 5;
 
 export class ControlplaneFigures implements LiveFigures {
   readonly #pods: ReadonlyMap<string, Pod>;
@@ -67,27 +73,38 @@ export class ControlplaneFigures implements LiveFigures {
   cells(): Promise<readonly CellFigures[] | undefined> {
     const nowMs = this.#clock.monotonicMs();
     if (!this.#cells || nowMs - this.#cells.atMs > FRESH_MS) {
-      this.#cells = { atMs: nowMs, answer: this.#ask('/debug/v1/cells', isCellFigures) };
+      this.#cells = { atMs: nowMs, answer: this.#first('/debug/v1/cells', isCurrent) };
     }
     return this.#cells.answer;
   }
 
   ring(namespace: string, name: string): Promise<RingFigures | undefined> {
-    return this.#ask(`/debug/v1/rings/${namespace}/${name}`, isRingFigures);
+    const answers = this.#all(`/debug/v1/rings/${namespace}/${name}`, isRingFigures);
+    return answers.then((figures) => figures.sort((a, b) => b.epoch - a.epoch)[0]);
   }
 
   async health(): Promise<HealthReport | undefined> {
-    const ask = (address: string) => this.#askOne(address, '/debug/v1/health', isHealthReport);
-    const reports = (await Promise.all(this.#addresses().map(ask))).filter((r) => r !== undefined);
+    const reports = await this.#all('/debug/v1/health', isHealthReport);
     return reports.sort((a, b) => a.missingReplicas - b.missingReplicas)[0];
   }
 
-  async #ask<R>(path: string, check: (value: unknown) => value is R): Promise<R | undefined> {
+  /** The first answer that passes. The next replica is asked when one has failed, or does not answer at once. */
+  async #first<R>(path: string, check: (value: unknown) => value is R): Promise<R | undefined> {
+    const asked: Promise<R>[] = [];
     for (const address of this.#addresses()) {
-      const answer = await this.#askOne(address, path, check);
+      const { promise: tooLong, resolve } = Promise.withResolvers<undefined>();
+      const timer = this.#clock.after(PATIENCE_MS, () => resolve(undefined));
+      asked.push(this.#askOne(address, path, check).then((answer) => answer ?? Promise.reject(new Error('no answer'))));
+      const answer = await Promise.race([tooLong, Promise.any(asked).catch(() => undefined)]);
+      timer.cancel();
       if (answer !== undefined) return answer;
     }
-    return undefined;
+    return Promise.any(asked).catch(() => undefined);
+  }
+
+  async #all<R>(path: string, check: (value: unknown) => value is R): Promise<R[]> {
+    const answers = await Promise.all(this.#addresses().map((address) => this.#askOne(address, path, check)));
+    return answers.filter((a) => a !== undefined);
   }
 
   async #askOne<R>(address: string, path: string, check: (value: unknown) => value is R): Promise<R | undefined> {
@@ -115,10 +132,11 @@ export class ControlplaneFigures implements LiveFigures {
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 
-const isCellFigures = (value: unknown): value is CellFigures[] =>
+const isCurrent = (value: unknown): value is CellFigures[] =>
   Array.isArray(value) &&
   value.every(
-    (c: Partial<CellFigures> | null) => typeof c?.cell === 'string' && isNumber(c.sockets) && isNumber(c.slots),
+    (c: Partial<CellFigures> | null) =>
+      typeof c?.cell === 'string' && isNumber(c.sockets) && isNumber(c.slots) && (c.ageSeconds ?? 0) <= MAX_AGE_SECONDS,
   );
 
 const isRingFigures = (value: unknown): value is RingFigures => {

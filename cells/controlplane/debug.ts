@@ -1,4 +1,5 @@
 /** The live figures under /debug/v1 that chatctl and the operator read: JSON, never in status. */
+import { ChatError } from '../contract/errors.ts';
 import type { Pod } from '../contract/kube/index.ts';
 import { combine, errorRate } from '../health/combine.ts';
 import type { CellLoads, LoadHistory, OwnReport } from '../health/history.ts';
@@ -14,6 +15,8 @@ import type { Position } from './staleness.ts';
 
 export interface DebugSources extends RingSources {
   pods: ReadonlyMap<string, Pod>;
+  /** How old the heartbeats are that `alive` answers with; undefined while none have been read. */
+  ageMs: () => number | undefined;
   nodes: () => NodeStatus[];
   /** What a node of this replica was sent, by its id. */
   nodeConfig: (id: string) => NodeConfig | undefined;
@@ -56,6 +59,9 @@ function health(part: string | undefined, { loads, peers }: DebugSources): unkno
 }
 
 async function cellFigures(from: DebugSources): Promise<object[]> {
+  const ageMs = from.ageMs();
+  // Nothing read is not the same as nothing there: a drain would be taken for finished.
+  if (ageMs === undefined) throw new ChatError('store_unavailable');
   const rows = from.alive();
   const slots = slotsByCell(from);
   const [nodes, theirs] = await Promise.all([from.allNodes(), from.peers.ask<CellLoads>('health/cells')]);
@@ -69,6 +75,7 @@ async function cellFigures(from: DebugSources): Promise<object[]> {
       cell: name,
       namespace,
       zone: spec.zone,
+      ageSeconds: Math.round(ageMs / 1_000),
       weightInForce: weightInForce(spec, status),
       capacity: spec.capacity?.connections ?? 50_000,
       sockets: gateways.reduce((sum, r) => sum + r.load.sockets, 0),

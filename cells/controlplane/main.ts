@@ -124,6 +124,7 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
         position,
         ...{ loads, peers },
         alive: () => processes.alive(),
+        ageMs: () => processes.ageMs(clock.monotonicMs()),
         table: (ring) => tables.get(ring),
         manager: rings,
       }),

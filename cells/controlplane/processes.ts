@@ -11,6 +11,7 @@ export class Processes {
   readonly #liveness: Liveness;
   readonly #deadSince = new Map<string, number>();
   #alive: readonly Heartbeat[] = [];
+  #readAtMs: number | undefined;
 
   constructor(pollMs: number) {
     this.#liveness = new Liveness({ ...POLICY, pollMs });
@@ -20,9 +21,15 @@ export class Processes {
     return this.#alive;
   }
 
+  /** How old what `alive` answers is; undefined before the first successful read. */
+  ageMs(now: number): number | undefined {
+    return this.#readAtMs === undefined ? undefined : now - this.#readAtMs;
+  }
+
   /** One successful read of all rows. Returns the incarnations whose rows may be removed. */
   observe(rows: readonly Heartbeat[], now: number, readDelayMs: number): string[] {
     const { alive, dead } = this.#liveness.observe(rows, now, readDelayMs);
+    this.#readAtMs = now - readDelayMs;
     this.#alive = rows.filter((r) => alive.has(r.incarnation));
     for (const incarnation of this.#deadSince.keys()) if (!dead.has(incarnation)) this.#deadSince.delete(incarnation);
     for (const incarnation of dead) if (!this.#deadSince.has(incarnation)) this.#deadSince.set(incarnation, now);
