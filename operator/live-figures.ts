@@ -20,6 +20,8 @@ export interface CellFigures {
   weightInForce?: number;
   /** Share of failed requests in the last 10 s, 0–1. */
   errorRate?: number;
+  /** The same by zone, without what the edges of that zone saw; missing from a replica of the version before. */
+  errorRateWithout?: Record<string, number>;
   /** Edges that have not acknowledged the weights in force. */
   unreachableEdges?: string[];
   /** What processes of the cell refused and have not accepted since, in a fixed order; missing while it is not known. */

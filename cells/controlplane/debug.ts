@@ -49,10 +49,10 @@ function answerOf(url: URL, from: DebugSources): unknown {
   return undefined;
 }
 
-/** `/debug/v1/health` is of all replicas; `own` and `cells` below it are what they ask one another for. */
+/** `/debug/v1/health` is of all replicas; `own` and `loads` below it are what they ask one another for. */
 function health(part: string | undefined, { loads, peers }: DebugSources): unknown {
   if (part === 'own') return loads.report();
-  if (part === 'cells') return loads.cellLoads();
+  if (part === 'loads') return loads.cellLoads();
   return part === undefined
     ? peers.ask<OwnReport>('health/own').then((theirs) => combine(loads.report(), theirs))
     : undefined;
@@ -64,13 +64,18 @@ async function cellFigures(from: DebugSources): Promise<object[]> {
   if (ageMs === undefined) throw new ChatError('store_unavailable');
   const rows = from.alive();
   const slots = slotsByCell(from);
-  const [nodes, theirs] = await Promise.all([from.allNodes(), from.peers.ask<CellLoads>('health/cells')]);
+  const [nodes, theirs] = await Promise.all([from.allNodes(), from.peers.ask<CellLoads>('health/loads')]);
   const loads = [from.loads.cellLoads(), ...theirs];
+  const zones = [...new Set([...from.cells.values()].map(({ spec }) => spec.zone))];
   const unreachable = nodes && { unreachableEdges: unreachableEdges(from.pods.values(), nodes) };
   return [...from.cells.values()].map(({ metadata: { name, namespace }, spec, status }) => {
     const mine = rows.filter((r) => r.cell === name);
     const gateways = mine.filter((r) => r.role === 'gateway');
     const failed = errorRate(name, loads);
+    const without = zones.flatMap((zone) => {
+      const rate = errorRate(name, loads, zone);
+      return rate === undefined ? [] : [[zone, rate] as const];
+    });
     return {
       cell: name,
       namespace,
@@ -85,6 +90,7 @@ async function cellFigures(from: DebugSources): Promise<object[]> {
       gateways: gateways.length,
       api: mine.filter((r) => r.role === 'api').length,
       ...(failed !== undefined && { errorRate: failed }),
+      errorRateWithout: Object.fromEntries(without),
       // Every edge has a part in every cell's weight.
       ...unreachable,
       ...(nodes && { refusals: refusalsOf(name, nodes, from.pods) }),

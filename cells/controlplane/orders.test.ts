@@ -71,6 +71,19 @@ test('a drain that is blocked or paused keeps its level; an undrain that is shed
   assert.equal(holdsSlots(cell('1', draining(40))), false);
 });
 
+test('a drain that is refused at its first step moves no slots, unless the zone is suspect', () => {
+  const refused = (weight: number, of: Partial<NonNullable<Cell['status']>> = {}): Cell =>
+    cell('1', { weight, drain: { phase: 'Blocked', fromWeight: 80 }, ...of }, { targetWeight: 0 });
+  const slots = (c: Cell): [emptying: boolean, held: boolean] => [isEmptying(c), holdsSlots(c)];
+  assert.deepEqual(slots(refused(80)), [false, true]);
+  assert.deepEqual(slots(refused(79)), [true, false], 'one that is under way keeps its level');
+  const condition = { type: 'GrayFailure', status: 'True' as const, reason: 'Draining', message: '' };
+  const conditions = [{ ...condition, lastTransitionTime: '' }];
+  assert.deepEqual(slots(refused(80, { conditions })), [true, false]);
+  const undrain = cell('1', { weight: 0, drain: { phase: 'Blocked' } });
+  assert.deepEqual(slots(undrain), [false, false]);
+});
+
 test('a workspace is told of once it has an id and keys', () => {
   const w = (status?: Workspace['status']): Workspace => ({
     apiVersion: 'chatcells.dev/v1alpha1',

@@ -3,6 +3,7 @@ import type { Cell, Workspace } from '../../crds/index.ts';
 import type { DrainOrder, WorkspaceEntry } from '../contract/control.ts';
 import { isWorkspaceId } from '../contract/ids.ts';
 import { parseDurationMs } from '../contract/process/config.ts';
+import { isSuspect } from '../health/suspicion.ts';
 import { weightInForce } from '../traffic/world.ts';
 
 /** Whether sockets and slots are to leave: a drain that stands still keeps what has left away, an undrain does not. */
@@ -55,9 +56,23 @@ export function workspaceEntryOf({ metadata, spec, status }: Workspace): Workspa
   };
 }
 
-/** Whether the channel servers of the cell are to give up their slots: it is being emptied. */
-export const isEmptying = (cell: Cell): boolean => cell.spec.drain?.targetWeight === 0 && isShedding(cell);
+/**
+ * A drain that may not take its first step, or went back to where it began: there is no room, or nobody knows. What it
+ * would move, slots too, stays. Of a suspect zone the slots leave all the same.
+ */
+function isRefused(cell: Cell): boolean {
+  const { weight, drain } = cell.status ?? {};
+  const atStart = drain?.phase === 'Blocked' && drain.fromWeight !== undefined && (weight ?? 0) >= drain.fromWeight;
+  return atStart && !isSuspect(cell) && cell.spec.drain?.initiator !== 'GrayFailure';
+}
 
-/** Whether its slots stay where they are, and none come: a drain or undrain that is under way is paused. */
-export const holdsSlots = ({ spec, status }: Cell): boolean =>
-  (spec.drain?.paused ?? false) && !['None', 'Drained'].includes(status?.drain?.phase ?? 'None');
+/** Whether the channel servers of the cell are to give up their slots: it is being emptied. */
+export const isEmptying = (cell: Cell): boolean =>
+  cell.spec.drain?.targetWeight === 0 && isShedding(cell) && !isRefused(cell);
+
+/** Whether its slots stay where they are, and none come: a drain or undrain that is under way is paused, or refused. */
+export const holdsSlots = (cell: Cell): boolean => {
+  const { spec, status } = cell;
+  const isPaused = (spec.drain?.paused ?? false) && !['None', 'Drained'].includes(status?.drain?.phase ?? 'None');
+  return isPaused || isRefused(cell);
+};

@@ -68,9 +68,17 @@ const sorted = <T>(of: ReadonlyMap<string, T>): T[] =>
 /** Below this many requests in the window an error rate means nothing. */
 export const MIN_REQUESTS = 20;
 
-/** Share of failed requests of the edges to `cell`, 0–1; undefined when there were too few. */
-export function errorRate(cell: string, loads: readonly (CellLoads | undefined)[]): number | undefined {
-  const mine = loads.flatMap((load) => load?.[cell] ?? []);
+/**
+ * Share of failed requests of the edges to `cell`, 0–1; undefined when there were too few. `withoutZone`: what the edges
+ * of that zone saw is left out, since it may be their own links that fail.
+ */
+export function errorRate(
+  cell: string,
+  loads: readonly (CellLoads | undefined)[],
+  withoutZone?: string,
+): number | undefined {
+  const byZone = loads.flatMap((load) => Object.entries(load?.[cell] ?? {}));
+  const mine = byZone.filter(([zone]) => zone !== withoutZone).map(([, load]) => load);
   const requests = mine.reduce((sum, { requests }) => sum + requests, 0);
   const errors = mine.reduce((sum, { errors }) => sum + errors, 0);
   return requests < MIN_REQUESTS ? undefined : errors / requests;

@@ -83,7 +83,17 @@ test('what the replicas saw adds up, also when one is in the next bucket already
     ],
   );
   assert.equal(report.targets[0]?.buckets[0]?.requests, 16);
-  assert.equal(errorRate('cell-b', [{ 'cell-b': { requests: 20, errors: 0 } }, undefined, {}]), 0);
+  const load = { 'cell-b': { 'zone-a': { requests: 20, errors: 0 } } };
+  assert.equal(errorRate('cell-b', [load, undefined, {}]), 0);
+});
+
+test('what one zone saw can be left out of the error budget: its own links may fail', () => {
+  const rig = new Rig();
+  rig.add(observation('c', 'b', 30, 15));
+  rig.add(observation('a', 'b', 70, 0));
+  rig.ms += 2_000;
+  const rate = (without?: string): number | undefined => errorRate('cell-b', [rig.history.cellLoads()], without);
+  assert.deepEqual([rate(), rate('zone-c'), rate('zone-a')], [0.15, 0, 0.5]);
 });
 
 test('an observer is a zone that reported in the last two buckets, with requests or without', () => {

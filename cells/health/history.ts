@@ -22,8 +22,8 @@ export interface OwnReport {
   targets: Target[];
 }
 
-/** Requests of the edges to each cell in the last BUCKET_SECONDS. */
-export type CellLoads = Record<string, { requests: number; errors: number }>;
+/** Requests of the edges to each cell in the last BUCKET_SECONDS, by the zone of the edge. */
+export type CellLoads = Record<string, Record<string, { requests: number; errors: number }>>;
 
 export class LoadHistory {
   readonly #clock: Pick<Clock, 'wallMs'>;
@@ -77,8 +77,10 @@ export class LoadHistory {
     const loads: CellLoads = {};
     for (const { of, series } of this.#pairs.values()) {
       if (of.hop !== 'edge') continue;
-      const load = loads[of.targetCell] ?? { requests: 0, errors: 0 };
-      loads[of.targetCell] = load;
+      const byZone = loads[of.targetCell] ?? {};
+      loads[of.targetCell] = byZone;
+      const load = byZone[of.observerZone] ?? { requests: 0, errors: 0 };
+      byZone[of.observerZone] = load;
       for (let slice = this.#newest - PER_BUCKET; slice < this.#newest; slice++) {
         load.requests += series.requests[slice % SLICES]!;
         load.errors += series.errors[slice % SLICES]!;

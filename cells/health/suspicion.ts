@@ -2,6 +2,7 @@
  * Which zones are suspect: from the verdict that names one until it has been well for long enough. A state machine
  * without I/O. Times are of one monotonic clock.
  */
+import type { Cell } from '../../crds/index.ts';
 import type { BadZone, Verdict } from './judge.ts';
 
 export interface Suspect {
@@ -46,3 +47,7 @@ export class Suspicion {
     return this.#zones;
   }
 }
+
+/** Whether the Cell's zone is suspect, as its condition says. */
+export const isSuspect = ({ status }: Cell): boolean =>
+  status?.conditions?.some((c) => c.type === 'GrayFailure' && c.status === 'True') ?? false;

@@ -99,6 +99,70 @@ test('a cell that itself takes no traffic, or whose sockets nobody knows, is no 
   }
 });
 
+test('a cell at part of its weight, or on its way there, is that part of its room', () => {
+  const blocked = (...others: ReturnType<typeof room>[]) =>
+    conditionOf(decideDrain(input({ live: { sockets: 2000, slots: 1, errorRate: 0 }, others }), T0), 'CapacityBlocked')
+      ?.reason;
+  assert.equal(blocked(room('cell-a')), 'RoomEnough');
+  assert.equal(blocked(room('cell-a', { weight: 40 })), 'NoRoom', 'at 40 %: room for 1,900');
+  assert.equal(blocked(room('cell-a', { weight: 43 })), 'RoomEnough');
+  assert.equal(blocked(room('cell-a', { targetWeight: 40 })), 'NoRoom', 'on its way to 40 %');
+  assert.equal(blocked(room('cell-a', { weight: 50, normalWeight: 50, targetWeight: 50 })), 'RoomEnough');
+});
+
+test('of two drains at once the later has the room that the earlier leaves', () => {
+  const since = new Date(T0 - STEP_MS).toISOString();
+  const draining = { targetWeight: 0, drainingSince: since };
+  const other = room('cell-a', { weight: 60, sockets: 3000, ...draining });
+  const first = input({ live: { sockets: 2000, slots: 1, errorRate: 0 }, others: [other, room('cell-c')] });
+  const later = decideDrain(first, T0);
+  assert.equal(conditionOf(later, 'CapacityBlocked')?.reason, 'NoRoom');
+  assert.match(later.drain.blocker ?? '', /room for 1900 sockets, beside what cell-a drains, and about 2000 are/);
+  const began = (startedAt: string) =>
+    decideDrain({ ...first, status: { weight: 90, drain: { phase: 'Draining', fromWeight: 100, startedAt } } }, T0);
+  assert.equal(conditionOf(began(new Date(T0 - 9 * STEP_MS).toISOString()), 'CapacityBlocked')?.reason, 'RoomEnough');
+  assert.equal(conditionOf(began(new Date(T0 - 1).toISOString()), 'CapacityBlocked')?.reason, 'NoRoom');
+  assert.equal(conditionOf(began(since), 'CapacityBlocked')?.reason, 'NoRoom', 'at the same time: by name');
+});
+
+test('two cells of three that drain at once never put more onto the third than it holds', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 5000 }), { minLength: 3, maxLength: 3 }),
+      fc.integer({ min: 0, max: 50 }),
+      (sockets, lead) => {
+        const names = ['cell-a', 'cell-b', 'cell-c'];
+        let states: DrainInput['status'][] = names.map(() => ({ weight: 100, drain: { phase: 'None' } }));
+        const held = [...sockets];
+        let most = 5000;
+        for (let step = 0; step < 260; step++) {
+          // Until then the second counted as room, and what it could have taken may have gone to the third.
+          if (step === lead) most = Math.max(most, held[2]!);
+          for (const i of [0, 1]) {
+            if (i === 1 && step < lead) continue;
+            const others = names.flatMap((name, j) => {
+              if (j === i) return [];
+              const { weight = 100, drain } = states[j]!;
+              const drainingSince = drain?.phase === 'Draining' ? drain.startedAt : undefined;
+              const targetWeight = j === 2 || (j === 1 && step < lead) ? 100 : 0;
+              return [room(name, { weight, targetWeight, drainingSince, sockets: held[j] })];
+            });
+            const live = { sockets: held[i]!, slots: 0, errorRate: 0 };
+            const d = decideDrain(input({ name: names[i]!, status: states[i]!, live, others }), T0 + step * STEP_MS);
+            const [was, is] = [states[i]!.weight!, d.weight];
+            states = states.with(i, status(d));
+            // What leaves goes where the weights send it: all of it to the last one, at the worst.
+            const gone = is < was ? Math.floor((held[i]! * (was - is)) / was) : 0;
+            held[i]! -= gone;
+            held[2]! += gone;
+          }
+        }
+        assert.ok(held[2]! <= most, `${sockets} became ${held}`);
+      },
+    ),
+  );
+});
+
 test('without live figures nothing moves, unless forced', () => {
   assert.equal(conditionOf(decideDrain(input({ live: undefined }), T0), 'CapacityBlocked')?.reason, 'FiguresUnknown');
   assert.equal(decideDrain(input({ live: undefined, intent: { force: true } }), T0).weight, 99);
@@ -132,6 +196,8 @@ test('errors over the budget where the traffic goes take the last step back; tho
   const own = { sockets: 10, slots: 10, errorRate: 0.2 };
   assert.equal(decideDrain(input({ status: half, live: own }), T0).weight, 49);
   assert.equal(decideDrain(input({ status: half, others, suspect: true }), T0).weight, 49);
+  const past = decideDrain(input({ status: half, others, intent: { force: true } }), T0);
+  assert.deepEqual([past.weight, past.drain.forced?.past], [49, 'ErrorBudget']);
 });
 
 test('a partial drain rests at its target without emptying the cell', () => {

@@ -1,10 +1,10 @@
 /** Reads what the decision about one drain needs. */
 
 import { parseDurationMs } from '../../../cells/contract/process/config.ts';
+import { isSuspect } from '../../../cells/health/suspicion.ts';
 import { ANNOTATIONS, type Cell } from '../../../crds/index.ts';
 import type { CellFigures, LiveFigures } from '../../live-figures.ts';
 import type { Newest } from '../../runtime/newest.ts';
-import { isSuspect } from '../gray-failure/decide.ts';
 import { decideDrain } from './decide.ts';
 import type { DrainInput, OtherCell } from './model.ts';
 
@@ -59,19 +59,26 @@ function inputOf(cell: Cell, others: readonly Cell[], live: readonly CellFigures
     },
     status: cell.status ?? {},
     live: own && { sockets: own.sockets, slots: own.slots, errorRate: own.errorRate },
-    others: others.map((other) => otherCell(other, live)),
+    others: others.map((other) => otherCell(other, live, cell.spec.zone)),
   };
 }
 
-function otherCell(cell: Cell, live: readonly CellFigures[] | undefined): OtherCell {
+/** `leaving`: the zone of the Cell that is drained. */
+function otherCell(cell: Cell, live: readonly CellFigures[] | undefined, leaving: string): OtherCell {
   const deleting = cell.metadata.deletionTimestamp !== undefined;
+  const normalWeight = cell.spec.traffic?.weight ?? 100;
+  const figures = figuresOf(live, cell);
   return {
     name: cell.metadata.name,
     weight: cell.status?.weight ?? 0,
     ready: isReady(cell) && !deleting,
     capacity: cell.spec.capacity?.connections ?? 50_000,
-    sockets: figuresOf(live, cell)?.sockets,
-    errorRate: figuresOf(live, cell)?.errorRate,
+    sockets: figures?.sockets,
+    normalWeight,
+    targetWeight: deleting ? 0 : (cell.spec.drain?.targetWeight ?? normalWeight),
+    drainingSince: cell.status?.drain?.phase === 'Draining' ? cell.status.drain.startedAt : undefined,
+    // What the edges of the zone itself see of the others may be its own bad links: the reason to leave it.
+    errorRate: figures?.errorRateWithout ? figures.errorRateWithout[leaving] : figures?.errorRate,
   };
 }
 

@@ -19,29 +19,48 @@ export function lowerBlocker(input: DrainInput, step: Step, next: number): Block
   }
   const over = input.suspect ? undefined : others.find((o) => o.weight > 0 && (o.errorRate ?? 0) > intent.maxErrorRate);
   if (over) {
-    const rate = `More than ${intent.maxErrorRate * 100} % of the requests to ${over.name}, which takes over, failed in the last 10 s`;
-    return { reason: 'ErrorBudget', message: `${rate}: going back a step.`, back: true };
+    const rate = `More than ${percent(intent.maxErrorRate)} % of the requests to ${over.name}, which takes over, failed in the last 10 s`;
+    return { reason: 'ErrorBudget', message: `${rate}: going back a step, or force.`, back: true, forceable: true };
   }
   return roomBlocker(input, step);
 }
 
-function roomBlocker({ live, others }: DrainInput, { weight, target }: Step): Blocker | undefined {
+function roomBlocker(input: DrainInput, { weight, target }: Step): Blocker | undefined {
+  const { live, others } = input;
   if (!live) {
     const message = 'No control plane tells how many sockets there are. Force goes on without.';
     return { reason: 'FiguresUnknown', message, forceable: true };
   }
   const need = Math.ceil((live.sockets * (weight - target)) / weight);
-  const room = roomOf(others);
+  const before = others.filter((o) => beganBefore(o, input));
+  const room = Math.max(0, roomOf(others) - before.reduce((sum, o) => sum + leavingOf(o), 0));
   if (need <= room) return undefined;
-  const message = `The other Ready cells have room for ${down(room)} sockets, and about ${up(need)} are to move. Add capacity, or force.`;
+  const taken = before.length === 0 ? '' : `, beside what ${before.map((o) => o.name).join(' and ')} drains`;
+  const message = `The other Ready cells have room for ${down(room)} sockets${taken}, and about ${up(need)} are to move. Add capacity, or force.`;
   return { reason: 'NoRoom', message, forceable: true };
 }
 
-/** Sockets that fit into the cells that take traffic and are Ready. */
-export const roomOf = (others: readonly Pick<OtherCell, 'ready' | 'weight' | 'capacity' | 'sockets'>[]): number =>
-  others
-    .filter((o) => o.ready && o.weight > 0 && o.sockets !== undefined)
-    .reduce((sum, o) => sum + Math.max(0, o.capacity - (o.sockets ?? 0)), 0);
+type Room = Pick<OtherCell, 'ready' | 'weight' | 'capacity' | 'sockets' | 'normalWeight' | 'targetWeight'>;
+
+/** Sockets that fit into the cells that take traffic and are Ready: of one at half its weight, or going there, half. */
+export const roomOf = (others: readonly Room[]): number => others.reduce((sum, o) => sum + roomIn(o), 0);
+
+function roomIn({ ready, weight, targetWeight, normalWeight, capacity, sockets }: Room): number {
+  if (!ready || weight === 0 || sockets === undefined) return 0;
+  const share = Math.min(weight, targetWeight) / Math.max(1, normalWeight);
+  return Math.max(0, Math.floor(capacity * Math.min(1, share)) - sockets);
+}
+
+/** Of two drains at once the later one has the room that the earlier leaves: else both would count on the same. */
+function beganBefore({ drainingSince, name }: OtherCell, { status, name: own }: DrainInput): boolean {
+  if (drainingSince === undefined) return false;
+  const { startedAt, fromWeight } = status.drain ?? {};
+  if (startedAt === undefined || fromWeight === undefined || drainingSince < startedAt) return true;
+  return drainingSince === startedAt && name < own;
+}
+
+const leavingOf = ({ weight, targetWeight, sockets = 0 }: OtherCell): number =>
+  weight > targetWeight ? Math.ceil((sockets * (weight - targetWeight)) / weight) : 0;
 
 export function raiseBlocker({ ready, intent, live }: DrainInput): Blocker | undefined {
   const errorRate = live?.errorRate;
@@ -52,6 +71,9 @@ export function raiseBlocker({ ready, intent, live }: DrainInput): Blocker | und
   if (ready) return undefined;
   return { reason: 'NotReady', message: 'The Cell is not Ready: see its conditions.', forceable: true };
 }
+
+/** Without the tail that a fraction times 100 has. */
+const percent = (share: number): number => Number((share * 100).toPrecision(3));
 
 /** Two digits are enough to see the size, and do not change with every socket. */
 const up = (n: number): number => coarse(n, Math.ceil);

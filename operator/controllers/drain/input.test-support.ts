@@ -10,6 +10,9 @@ export const room = (name: string, changes: Partial<OtherCell> = {}): OtherCell 
   ready: true,
   capacity: 5000,
   sockets: 100,
+  normalWeight: 100,
+  targetWeight: 100,
+  drainingSince: undefined,
   errorRate: 0,
   ...changes,
 });

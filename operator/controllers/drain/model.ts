@@ -39,7 +39,16 @@ export interface OtherCell {
   capacity: number;
   /** Undefined when unknown: it then counts as full. */
   sockets: number | undefined;
-  /** Share of failed requests in the last 10 s, 0–1; undefined when unknown or when there were few. */
+  /** spec.traffic.weight. */
+  normalWeight: number;
+  /** Where its weight is going, or stays. */
+  targetWeight: number;
+  /** When its own drain began, while traffic leaves it. */
+  drainingSince: string | undefined;
+  /**
+   * Share of failed requests in the last 10 s, 0–1, as seen from outside of the zone that is drained; undefined when
+   * unknown or when there were few.
+   */
   errorRate: number | undefined;
 }
 

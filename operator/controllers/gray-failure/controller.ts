@@ -11,14 +11,14 @@ import { type Pod, podReady } from '../../../cells/contract/kube/objects.ts';
 import { judge } from '../../../cells/health/judge.ts';
 import type { HealthPolicy } from '../../../cells/health/policy.ts';
 import type { GatewayVerdict } from '../../../cells/health/processes.ts';
-import { Suspicion } from '../../../cells/health/suspicion.ts';
+import { isSuspect, Suspicion } from '../../../cells/health/suspicion.ts';
 import { ANNOTATIONS, type Cell, LABELS } from '../../../crds/index.ts';
 import type { LiveFigures } from '../../live-figures.ts';
 import { type Condition, stampConditions, statusIsCurrent, transitions } from '../../runtime/conditions.ts';
 import { DONE, type Outcome, requeueAfter } from '../../runtime/controller.ts';
 import type { ControllerSpec } from '../../runtime/manager.ts';
 import { API } from '../../world.ts';
-import { conditionOf, decideGrayFailure, type GrayFailureInput, isSuspect } from './decide.ts';
+import { conditionOf, decideGrayFailure, type GrayFailureInput } from './decide.ts';
 import { decideGateways, TYPE as GATEWAY_FAILURE, type GatewayFailureInput } from './gateways.ts';
 import { WorkspaceHealth, type WorkspaceHealthDeps } from './workspaces.ts';
 

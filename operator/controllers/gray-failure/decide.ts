@@ -107,5 +107,3 @@ const firstSentence = (before: GrayFailureInput['before']): string =>
 
 export const conditionOf = ({ status }: Cell): Condition | undefined =>
   status?.conditions?.find((c) => c.type === TYPE);
-/** Whether the Cell's zone is suspect, as its condition says. */
-export const isSuspect = (cell: Cell): boolean => conditionOf(cell)?.status === 'True';

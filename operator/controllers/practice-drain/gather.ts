@@ -1,10 +1,10 @@
 /** Reads what the decision about one practice drain needs. */
 import { parseDurationMs } from '../../../cells/contract/process/config.ts';
+import { isSuspect } from '../../../cells/health/suspicion.ts';
 import { type Cell, FINALIZER, type PracticeDrain } from '../../../crds/index.ts';
 import type { CellFigures, LiveFigures } from '../../live-figures.ts';
 import type { Newest } from '../../runtime/newest.ts';
 import { figuresOf, isReady } from '../drain/gather.ts';
-import { isSuspect } from '../gray-failure/decide.ts';
 import type { PracticeCell, PracticeInput, PracticeSpec } from './model.ts';
 import { dueRun, scheduleProblem } from './schedule.ts';
 

@@ -26,7 +26,8 @@ export function startObjection(input: PracticeInput, name: string): Objection | 
   if (cell.sockets === undefined)
     return { reason: 'FiguresUnknown', message: 'No control plane tells how many sockets there are.' };
   const need = Math.ceil((cell.sockets * (cell.weight - spec.targetWeight)) / cell.weight);
-  if (need > roomOf(others))
+  // None of them drains.
+  if (need > roomOf(others.map((o) => ({ ...o, targetWeight: o.weight }))))
     return { reason: 'NoRoom', message: `The other Ready Cells have no room for its sockets.` };
   return safetyObjection(input, others);
 }
