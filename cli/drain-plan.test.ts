@@ -37,6 +37,8 @@ test('a drain is refused when the others have no room, unless forced', () => {
   assert.match(refusal({ ...input, force: false, loads }) ?? '', /900 sockets .* room for 500/);
   assert.equal(refusal({ ...input, force: true, loads }), undefined);
   assert.equal(refusal({ ...input, target: 50, force: false, loads }), undefined); // 450 fit into 500
+  const going = [cell('b', { drain: { targetWeight: 60 } }, { weight: 100 })];
+  assert.match(refusal({ ...input, others: going, force: false, loads }) ?? '', /room for 100:/, 'b goes to 60 %');
 });
 
 test('progress: done only when the cell is empty, with the blocker named', () => {

@@ -133,11 +133,18 @@ export function refusal({ cell, others, target, force, loads }: GuardInput): str
   const weight = cell.status?.weight ?? 100;
   if (own === undefined || weight === 0) return undefined;
   const need = Math.ceil((own.sockets * Math.max(0, weight - target)) / weight);
-  const names = new Set(taking.map((o) => o.metadata.name));
-  const room = loads.filter((l) => names.has(l.cell)).reduce((sum, l) => sum + Math.max(0, l.capacity - l.sockets), 0);
+  const room = taking.reduce((sum, o) => sum + roomIn(o, loads.find((l) => l.cell === o.metadata.name)), 0);
   return need > room
     ? `${need} sockets are to move and the other Cells have room for ${room}: add capacity, or use --force`
     : undefined;
+}
+
+/** Of a Cell at half its weight, or going there, half the capacity: as the operator counts it. */
+function roomIn(cell: Cell, load: CellLoad | undefined): number {
+  if (load === undefined) return 0;
+  const target = targetOf(cell);
+  const share = Math.min(cell.status?.weight ?? target, target) / Math.max(1, cell.spec.traffic?.weight ?? 100);
+  return Math.max(0, Math.floor(load.capacity * Math.min(1, share)) - load.sockets);
 }
 
 export type Phase = 'moving' | 'done' | 'blocked' | 'paused';

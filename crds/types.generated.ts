@@ -128,7 +128,7 @@ requestedBy?: string
  */
 initiator?: ("GrayFailure" | "PracticeDrain")
 /**
- * Go on although the other cells have no room, or are not known to have it. Needs a reason.
+ * Go on although the other cells have no room, are not known to have it, or fail. Needs a reason.
  */
 force?: boolean
 }

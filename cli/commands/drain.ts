@@ -46,7 +46,7 @@ export function addDrainCommands({ command, context, done }: Registrar): void {
     .option('--to <percent>', 'weight to go to', '0')
     .option('--step <percent>', 'size of a step (default: 1)')
     .option('--deadline <duration>', 'from its start; later it is said to be overdue (default: by its pace)')
-    .option('--force', 'go on although the other Cells have no room; give a --reason')
+    .option('--force', 'go on although the other Cells have no room or fail; give a --reason')
     .option('--reason <text>', 'why, for who looks at it later')
     .action(async (cell: string, options: Options, self: Command) => done(await drain(context(self), cell, options)));
   command('undrain <cell>', 'Gives a Cell its traffic back, beginning at 1 %.', [
