@@ -133,7 +133,8 @@ export function refusal({ cell, others, target, force, loads }: GuardInput): str
   const weight = cell.status?.weight ?? 100;
   if (own === undefined || weight === 0) return undefined;
   const need = Math.ceil((own.sockets * Math.max(0, weight - target)) / weight);
-  const room = taking.reduce((sum, o) => sum + roomIn(o, loads.find((l) => l.cell === o.metadata.name)), 0);
+  const loadOf = (o: Cell) => loads.find((l) => l.cell === o.metadata.name);
+  const room = taking.reduce((sum, o) => sum + roomIn(o, loadOf(o)), 0);
   return need > room
     ? `${need} sockets are to move and the other Cells have room for ${room}: add capacity, or use --force`
     : undefined;
