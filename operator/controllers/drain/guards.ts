@@ -19,7 +19,7 @@ export function lowerBlocker(input: DrainInput, step: Step, next: number): Block
   }
   const over = input.suspect ? undefined : others.find((o) => o.weight > 0 && (o.errorRate ?? 0) > intent.maxErrorRate);
   if (over) {
-    const rate = `More than ${percent(intent.maxErrorRate)} % of the requests to ${over.name}, which takes over, failed in the last 10 s`;
+    const rate = `More than ${percentOf(intent.maxErrorRate)} % of the requests to ${over.name}, which takes over, failed in the last 10 s`;
     return { reason: 'ErrorBudget', message: `${rate}: going back a step, or force.`, back: true, forceable: true };
   }
   return roomBlocker(input, step);
@@ -65,7 +65,7 @@ const leavingOf = ({ weight, targetWeight, sockets = 0 }: OtherCell): number =>
 export function raiseBlocker({ ready, intent, live }: DrainInput): Blocker | undefined {
   const errorRate = live?.errorRate;
   if (errorRate !== undefined && errorRate > intent.maxErrorRate) {
-    const message = `${(errorRate * 100).toFixed(0)} % of requests failed in the last 10 s: going back a step.`;
+    const message = `More than ${percentOf(intent.maxErrorRate)} % of the requests failed in the last 10 s: going back a step.`;
     return { reason: 'ErrorBudget', message, back: true };
   }
   if (ready) return undefined;
@@ -73,7 +73,7 @@ export function raiseBlocker({ ready, intent, live }: DrainInput): Blocker | und
 }
 
 /** Without the tail that a fraction times 100 has. */
-const percent = (share: number): number => Number((share * 100).toPrecision(3));
+export const percentOf = (share: number): number => Number((share * 100).toPrecision(3));
 
 /** Two digits are enough to see the size, and do not change with every socket. */
 const up = (n: number): number => coarse(n, Math.ceil);

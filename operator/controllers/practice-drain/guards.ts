@@ -1,5 +1,5 @@
 /** What forbids a practice to begin, and what ends one that has begun. Pure. */
-import { roomOf } from '../drain/guards.ts';
+import { percentOf, roomOf } from '../drain/guards.ts';
 import type { PracticeCell, PracticeInput, Run } from './model.ts';
 
 export interface Objection {
@@ -68,7 +68,7 @@ function safetyObjection({ spec, cells }: PracticeInput, others: readonly Practi
   const percent = (share: number): string => `${Math.round(share * 100)} %`;
   const over = others.find((c) => c.weight > 0 && (c.errorRate ?? 0) > spec.maxErrorRate);
   if (over) {
-    const message = `More than ${spec.maxErrorRate * 100} % of the requests to ${over.name} failed in the last 10 s.`;
+    const message = `More than ${percentOf(spec.maxErrorRate)} % of the requests to ${over.name} failed in the last 10 s.`;
     return { reason: 'ErrorBudget', message };
   }
   const capacity = (list: readonly PracticeCell[]): number => list.reduce((sum, c) => sum + c.capacity, 0);
