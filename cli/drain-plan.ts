@@ -1,4 +1,5 @@
 /** What a drain is to do, whether it may, and how long it will take. Pure. */
+import { parseDurationMs } from '../cells/contract/process/config.ts';
 import type { Cell } from '../crds/index.ts';
 
 export interface DrainOptions {
@@ -27,10 +28,7 @@ export interface DrainIntent {
 
 const SLOW = '2s';
 const FAST = '500ms';
-export const intervalMs = (text: string | undefined): number => {
-  const match = /^(\d+)(ms|s|m)$/.exec(text ?? SLOW);
-  return match ? Number(match[1]) * { ms: 1, s: 1_000, m: 60_000 }[match[2] as 'ms' | 's' | 'm'] : 2_000;
-};
+export const intervalMs = (text: string | undefined): number => parseDurationMs(text ?? SLOW);
 
 type DrainSpec = NonNullable<Cell['spec']['drain']>;
 

@@ -1,4 +1,5 @@
 /** The container of each component. */
+import { parseDurationMs } from '../../../cells/contract/process/config.ts';
 import type { Cell, ChannelRing } from '../../../crds/index.ts';
 import { addressesFor, type OperatorConfig } from '../../config.ts';
 import { envoyArgs } from './bootstrap.ts';
@@ -139,13 +140,7 @@ function ownEnv(
   return [
     env('RING', `${ring.metadata.namespace}/${ring.metadata.name}`),
     env('LINK_PORT', String(PORTS.channel)),
-    env('HEARTBEAT_MS', String(durationMs(heartbeat))),
+    env('HEARTBEAT_MS', String(parseDurationMs(heartbeat))),
     env('HEARTBEATS_MISSED', String(missed)),
   ];
-}
-
-/** Of a text that the CRD's pattern allows. */
-function durationMs(text: string): number {
-  const match = /^(\d+)(ms|s|m)$/.exec(text);
-  return Number(match?.[1] ?? 0) * { ms: 1, s: 1000, m: 60_000 }[(match?.[2] ?? 'ms') as 'ms' | 's' | 'm'];
 }
