@@ -30,7 +30,10 @@ export const cellSpec = (zone: string): object => ({
 export interface CellDeployment extends Deployment {
   spec: Deployment['spec'] & {
     template: {
-      spec: { automountServiceAccountToken: boolean; containers: { env: { name: string; value?: string }[] }[] };
+      spec: {
+        automountServiceAccountToken: boolean;
+        containers: { env: { name: string; value?: string }[]; resources: object }[];
+      };
     };
   };
 }

@@ -91,12 +91,25 @@ export class StandInControlplane {
   }
 }
 
+const WRITTEN = [
+  'cells',
+  'channelrings',
+  'practicedrains',
+  'workspaces',
+  'deployments',
+  'services',
+  'configmaps',
+  'secrets',
+  'serviceaccounts',
+  'poddisruptionbudgets',
+  'events',
+];
+
 /** Requests of the operator's kinds that the API server has been sent to change something, no-ops included. */
-export async function writesSeen(api: TestApiServer): Promise<number> {
+export async function writesSeen(api: TestApiServer, resources: readonly string[] = WRITTEN): Promise<number> {
   const { kubeFetch } = await import('../cells/contract/kube/http.ts');
   const text = await (await kubeFetch(api.kubeConfig, { method: 'GET', path: '/metrics' })).body.text();
-  const ours =
-    /resource="(cells|channelrings|practicedrains|workspaces|deployments|services|configmaps|secrets|serviceaccounts|poddisruptionbudgets|events)"/;
+  const ours = new RegExp(`resource="(${resources.join('|')})"`);
   return text
     .split('\n')
     .filter(

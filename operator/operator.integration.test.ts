@@ -88,6 +88,33 @@ test('nothing is written at steady state', async () => {
   assert.equal(await writesSeen(bed.api), start);
 });
 
+test('resources that the API server writes in another way are applied once', async () => {
+  const resources = { requests: { cpu: '0.5' }, limits: { cpu: 2, memory: '1024Mi' } };
+  const components = ['gateway', 'channel', 'api', 'edge'];
+  await bed.patchSpec('cell-a', {
+    gateways: { resources },
+    channelServers: { resources },
+    api: { resources },
+    edge: { resources },
+  });
+  for (const component of components)
+    await eventually(async () => {
+      const [container] = (await bed.deployment(`cell-a-${component}`))?.spec.template.spec.containers ?? [];
+      const stored = { requests: { cpu: '500m' }, limits: { cpu: '2', memory: '1Gi' } };
+      assert.deepEqual(container?.resources, stored);
+    });
+  // Its objects come before its status: of the newest generation when all was applied that is to be.
+  const reconciled = async (): Promise<void> => {
+    const cell = await bed.cell('cell-a');
+    assert.equal(conditionOf(cell, 'Ready')?.observedGeneration, cell.metadata.generation);
+  };
+  await eventually(reconciled);
+  const start = await writesSeen(bed.api, ['deployments']);
+  await bed.patchSpec('cell-a', { capacity: { connections: 6000 } });
+  await eventually(reconciled);
+  assert.equal(await writesSeen(bed.api, ['deployments']), start);
+});
+
 test('drift is mended, and a paused Cell is left alone', async () => {
   const gateway = bed.ref('Deployment', 'cell-a-gateway', 'apps/v1');
   await bed.client.mergePatch(gateway, { spec: { replicas: 7 } }, USER);

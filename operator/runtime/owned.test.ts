@@ -45,6 +45,16 @@ test('an object that is being deleted is made again; empty objects may be droppe
   assert.equal(holds(undefined, []), false);
 });
 
+test('what a container may use is compared by its worth, all else by its text', () => {
+  const pod = (resources: object, args = ['1000m']): object => ({ containers: [{ name: 'main', args, resources }] });
+  const typed = pod({ requests: { cpu: '0.5' }, limits: { cpu: 2, memory: '1024Mi' } });
+  const stored = { requests: { cpu: '500m' }, limits: { cpu: '2', memory: '1Gi' } };
+  assert.equal(holds(pod(stored), typed), true);
+  assert.equal(holds(pod({ ...stored, limits: { cpu: '2', memory: '1G' } }), typed), false);
+  assert.equal(holds(pod({ ...stored, limits: { cpu: '2' } }), typed), false);
+  assert.equal(holds(pod(stored, ['1']), typed), false);
+});
+
 const at = { generation: 2, nowMs: Date.UTC(2026, 0, 2) };
 const before = [
   {

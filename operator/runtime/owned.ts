@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { KubeClient, Manifest } from '../../cells/contract/kube/client.ts';
 import { type KubeObject, keyOf } from '../../cells/contract/kube/objects.ts';
+import { sameQuantity } from './quantity.ts';
 
 const HASH = 'chatcells.dev/applied-hash';
 
@@ -12,17 +13,26 @@ export function withHash(manifest: Manifest): Manifest {
   return { ...manifest, metadata: { ...manifest.metadata, annotations: { ...annotations, [HASH]: hash } } };
 }
 
-/** True when `live` holds every field of `wanted`; what the server or others added beside them does not matter. */
-export function holds(live: unknown, wanted: unknown): boolean {
+/**
+ * True when `live` holds every field of `wanted`; what the server or others added beside them does not matter. What is
+ * said of a container's resources is the same when it is worth the same.
+ */
+export function holds(live: unknown, wanted: unknown, same: (a: unknown, b: unknown) => boolean = equal): boolean {
   if (Array.isArray(wanted)) {
-    return Array.isArray(live) && live.length === wanted.length && wanted.every((item, i) => holds(live[i], item));
+    return (
+      Array.isArray(live) && live.length === wanted.length && wanted.every((item, i) => holds(live[i], item, same))
+    );
   }
-  if (typeof wanted !== 'object' || wanted === null) return live === wanted;
+  if (typeof wanted !== 'object' || wanted === null) return same(live, wanted);
   if (typeof live !== 'object' || live === null) return isEmpty(wanted);
   return Object.entries(wanted).every(
-    ([key, value]) => value === undefined || holds((live as Record<string, unknown>)[key], value),
+    ([key, value]) =>
+      value === undefined ||
+      holds((live as Record<string, unknown>)[key], value, key === 'resources' ? sameQuantity : same),
   );
 }
+
+const equal = (a: unknown, b: unknown): boolean => a === b;
 
 /** The server drops empty objects of some fields, such as `resources: {}`. */
 const isEmpty = (value: object): boolean => !Array.isArray(value) && Object.keys(value).length === 0;

@@ -92,6 +92,19 @@ test('a Cell that was held and has its new template waits on until its turn', ()
   assert.equal(waitsFor(b, [given('cell-a', { image: 'new' })]), undefined);
 });
 
+test('a Cell whose resources the API server writes in another way is as wanted', () => {
+  const a = given('cell-a', { image: 'new' });
+  const cell = testCell('cell-a', {
+    ...a.cell,
+    spec: { gateways: { resources: { limits: { cpu: 2, memory: '1024Mi' } } } },
+  });
+  const gateway = a.deployments.get('cell-a-gateway') as unknown as {
+    spec: { template: { spec: { containers: object[] } } };
+  };
+  Object.assign(gateway.spec.template.spec.containers[0]!, { resources: { limits: { cpu: '2', memory: '1Gi' } } });
+  assert.equal(waitsFor(given('cell-b'), [{ ...a, cell }]), undefined);
+});
+
 test('a later Cell that is being replaced is let finish', () => {
   const c = given('cell-c', { image: 'new', updated: 0 });
   assert.equal(waitsFor(given('cell-a'), [given('cell-b'), c]), 'cell-c');
