@@ -32,7 +32,7 @@ interface Planning {
   movesPerMinute: number;
   maxMovesPerMinute: number;
   /** Why nothing is decided at present. */
-  held?: 'failed' | 'store' | 'incomplete';
+  held?: 'failed' | 'store' | 'incomplete' | 'ended';
   paused: boolean;
   pauseReason?: string;
   pins: { slot: number; pod: string; reason?: string; owner: string | null; target: string | null }[];
@@ -100,6 +100,7 @@ const HELD: Record<NonNullable<Planning['held']>, string> = {
   failed: 'the store could not be read',
   store: 'more than half of the servers fell silent at once, which is taken for the store',
   incomplete: 'a new ring waits for its channel servers',
+  ended: 'the ring is being deleted, and nobody uses it',
 };
 
 /** Why nothing is decided at present; undefined when it is. */

@@ -33,6 +33,8 @@ export interface RingFigures {
   members: { pod: string; cell?: string; zone?: string; slots?: number; standbySlots?: number }[];
   movesInFlight?: number;
   maxOverAverage?: number | string;
+  /** Why the ring manager decides nothing. `ended`: it has seen the deletion, and no table of the ring has members. */
+  held?: string;
 }
 
 export interface LiveFigures {

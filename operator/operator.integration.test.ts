@@ -177,11 +177,21 @@ test('a Cell in use is not torn down; once drained and out of the ring nothing o
   assert.deepEqual(left, []);
 });
 
-test('a ring that Workspaces name stays until they are gone; the last Cell goes when nobody uses it', async () => {
+test('a ring stays until its Workspaces are gone and its table has ended; the last Cell goes when nobody uses it', async () => {
   await bed.client.delete(bed.ref('Workspace', 'lost'));
   await bed.client.delete(bed.ref('ChannelRing', 'main'));
   await eventually(async () => assert.equal(conditionOf(await bed.ring('main'), 'Degraded')?.reason, 'DeletionWaits'));
   await bed.client.delete(bed.ref('Workspace', 'acme'));
+  const waits = async (reason: string, message: RegExp): Promise<void> => {
+    const degraded = conditionOf(await bed.ring('main'), 'Degraded');
+    assert.equal(degraded?.reason, reason);
+    assert.match(degraded?.message ?? '', message);
+  };
+  await eventually(() => waits('DeletionWaits', /until the control plane/));
+  const key = `${bed.namespace}/main`;
+  bed.controlplane.rings.delete(key);
+  await eventually(() => waits('WaitingForControlPlane', /none answers/));
+  bed.controlplane.rings.set(key, { epoch: 9, members: [], held: 'ended' });
   await eventually(async () => assert.equal(await bed.client.get(bed.ref('ChannelRing', 'main')), undefined));
   bed.controlplane.set('cell-a', { sockets: 0, slots: 0 });
   await bed.client.delete(bed.ref('Cell', 'cell-a'));

@@ -24,6 +24,11 @@ const BEATS = CELLS.map(
     load: { sockets: 0, slots: 8192, topics: 1, perSecond: cell === 'cell-a' ? 30 : 10 },
   }),
 );
+/** Of a ring that is not there at first. */
+const SPARE = {
+  ...{ role: 'channel', pod: 'spare-channel-0', cell: 'cell-a', ring: `${NAMESPACE}/spare` },
+  address: '127.78.28.2:7000',
+} as const satisfies Beat;
 
 let bed: Bed;
 let envoy: Envoy;
@@ -74,7 +79,7 @@ function startPlane(name: keyof typeof PLANES): void {
 before(async () => {
   const podIp = (cell: string): string => `127.78.2${CELLS.indexOf(cell) + 1}.1`;
   const spec = { edge: { port: EDGE.port } };
-  bed = await startBed({ spec, podIp, beats: BEATS, keep: process.env.KEEP !== undefined });
+  bed = await startBed({ spec, podIp, beats: [...BEATS, SPARE], keep: process.env.KEEP !== undefined });
   await bed.objects.pod('cell-a', 'edge', EDGE.ip);
   for (const name of ['one', 'two'] as const) {
     await bed.objects.pod(name, 'controlplane', PLANES[name]);
@@ -175,6 +180,17 @@ test('what Envoy refuses is told by all replicas and by the Cell, in Envoy’s w
   await new Promise((resolve) => squatter.close(resolve));
   await edgePort(EDGE.port);
   await until(async () => (await refused())?.status === 'False', 'it is taken back', PATIENCE_MS);
+});
+
+test('a deleted ring goes when its table has no members any more', async () => {
+  const spare = { apiVersion: OURS, kind: 'ChannelRing', namespace: NAMESPACE, name: 'spare' } as const;
+  await bed.objects.apply(OURS, 'ChannelRing', 'spare', { spec: { cells: ['cell-a'] } });
+  const finalized = async () => (await bed.objects.client.get(spare))?.metadata.finalizers !== undefined;
+  const members = async () => (await bed.store.readTable(SPARE.ring))?.members.length;
+  await until(async () => (await finalized()) && (await members()) === 1, 'it is laid out', PATIENCE_MS);
+  await bed.objects.client.delete(spare);
+  await until(async () => !(await finalized()), 'it is gone', PATIENCE_MS);
+  assert.equal(await members(), 0);
 });
 
 test('equally stale replicas, without an API server, go on serving the same', async () => {

@@ -355,8 +355,34 @@ test('a ring that is deleted and used by nobody leaves a table without members, 
   rig.rings.set(RING, { ...ring, metadata: { ...ring.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } });
   await rig.rounds(2);
   assert.equal((await rig.table()).members.length, 3, 'it is in use');
+  const [{ manager }] = rig.managers as [(typeof rig.managers)[number]];
+  assert.notEqual(manager.view(RING)?.held, 'ended');
   rig.workspaces.clear();
   await rig.rounds(2);
   const end = await rig.table();
   assert.deepEqual([end.members.length, end.epoch], [0, epoch + 1]);
+  assert.equal(manager.view(RING)?.held, 'ended');
+});
+
+test('a deleted ring has ended at once when it never had a table, and without the rows of its dead servers', async () => {
+  const rig = await Rig.start();
+  const [{ manager }] = rig.managers as [(typeof rig.managers)[number]];
+  const ring = rig.rings.get(RING)!;
+  const deleted = { ...ring, metadata: { ...ring.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
+  for (let n = 0; n < 3; n++) rig.join(n);
+  await rig.rounds(13);
+  rig.acting = false; // nobody takes over, so the table names the dead until the ring ends
+  rig.servers.delete('uid-2/1');
+  await rig.rounds(4);
+  assert.equal((await rig.store.heartbeats(RING)).length, 3);
+  rig.rings.set(RING, deleted);
+  await rig.rounds(1);
+  assert.equal(manager.view(RING)?.held, 'ended');
+  assert.deepEqual((await rig.store.heartbeats(RING)).map((r) => r.incarnation).sort(), ['uid-0/1', 'uid-1/1']);
+
+  const fresh = await Rig.start();
+  fresh.rings.set(RING, deleted);
+  await fresh.rounds(1);
+  assert.equal(fresh.managers[0]?.manager.view(RING)?.held, 'ended');
+  assert.equal(await fresh.store.readTable(RING), undefined);
 });

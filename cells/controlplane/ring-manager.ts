@@ -56,8 +56,8 @@ interface Seen {
   members: readonly LiveMember[];
   /** Moves that are wanted and not started. */
   left: number;
-  /** Why nothing is decided at present; undefined when it is. */
-  held: 'failed' | 'store' | 'incomplete' | undefined;
+  /** Why nothing is decided at present; undefined when it is. `ended`: it is deleted, and no table of it has members. */
+  held: 'failed' | 'store' | 'incomplete' | 'ended' | undefined;
 }
 
 export interface RingView extends Seen {
@@ -134,11 +134,9 @@ export class RingManager {
   async #manage(name: string, ring: ChannelRing, rows: Heartbeat[], now: number, delayMs: number): Promise<void> {
     const managed = this.#of(name, ring);
     const table = await this.#options.tables.refresh(name);
-    if (ring.metadata.deletionTimestamp !== undefined && !this.#isUsed(ring)) {
-      if (table) await this.#put(name, retire(table), []);
-      return;
-    }
     const round = managed.membership.observe(rows, table, this.#cellsOf(ring), now, delayMs);
+    if (ring.metadata.deletionTimestamp !== undefined && !this.#isUsed(ring))
+      return this.#end(name, table, round, managed);
     const { withheld } = round.verdict;
     const isNew = table === undefined || table.members.length === 0;
     const held = withheld ?? (isNew && !round.complete ? 'incomplete' : undefined);
@@ -146,6 +144,15 @@ export class RingManager {
     if (held !== undefined) return;
     await this.#commit(name, ring, table ?? emptyTable(name), round, managed);
     await this.#forget(table, round);
+  }
+
+  /** The operator lets the ring go once it is said to have ended. */
+  async #end(name: string, table: RingTable | undefined, round: Round, managed: ManagedRing): Promise<void> {
+    if (table) await this.#put(name, retire(table), []);
+    const left = this.#options.tables.get(name);
+    if (left !== undefined && left.members.length > 0) return;
+    await this.#forget(left, round);
+    managed.seen = { members: [], left: 0, held: 'ended' };
   }
 
   /** A Workspace that names the ring keeps it, even if it is being deleted. */

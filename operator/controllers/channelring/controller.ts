@@ -54,11 +54,13 @@ async function gather({ world, figures }: RingDeps, key: string): Promise<Observ
   const users = [...world.workspaces.values()].filter(
     (w) => w.metadata.namespace === namespace && w.spec.ring === name,
   );
+  const answer = await figures.ring(namespace, name);
   return {
     ring,
     cells: new Map(cells.map((c) => [c.metadata.name, { deleting: c.metadata.deletionTimestamp !== undefined }])),
     usedBy: users.map((w) => w.metadata.name).sort(),
-    figures: withTable(await figures.ring(namespace, name)),
+    figures: withTable(answer),
+    ended: answer && answer.held === 'ended',
   };
 }
 

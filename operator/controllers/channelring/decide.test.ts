@@ -13,7 +13,8 @@ const settled = {
 
 function observed(changes: Partial<ObservedRing> = {}): ObservedRing {
   const cells = new Map(['cell-a', 'cell-b'].map((name) => [name, { deleting: false }]));
-  return { ring: testRing('main', ['cell-a', 'cell-b']), cells, usedBy: ['acme'], figures: settled, ...changes };
+  const ring = testRing('main', ['cell-a', 'cell-b']);
+  return { ring, cells, usedBy: ['acme'], figures: settled, ended: false, ...changes };
 }
 const ran = (d: RingDecision) => {
   assert.equal(d.kind, 'run');
@@ -79,11 +80,24 @@ test('a silent control plane and an older table leave what was known', () => {
   assert.equal(reasonOf(observed({ ring, figures: undefined }), 'Converged'), 'Unknown FiguresUnknown');
 });
 
-test('a ring goes when no Workspace names it', () => {
+test('a ring goes when no Workspace names it and the control plane has ended its table', () => {
   const metadata = { deletionTimestamp: '2026-01-01T00:00:00Z' };
   const ring = testRing('main', ['cell-a'], { metadata });
-  assert.equal(reasonOf(observed({ ring }), 'Degraded'), 'True DeletionWaits');
-  assert.equal(decideRing(observed({ ring, usedBy: [] })).kind, 'release');
+  const waits = (changes: Partial<ObservedRing>) => {
+    const c = ran(decideRing(observed({ ring, ...changes }))).conditions.find((x) => x.type === 'Degraded');
+    return `${c?.status} ${c?.reason}: ${c?.message}`;
+  };
+  assert.match(waits({}), /^True DeletionWaits: .*Workspaces that name the ring: acme\.$/);
+  assert.match(waits({ ended: true }), /acme/);
+  assert.match(waits({ usedBy: [] }), /^True DeletionWaits: .*until the control plane/);
+  assert.match(
+    waits({ usedBy: [], figures: undefined, ended: undefined }),
+    /^True WaitingForControlPlane: .*none answers.*remove the finalizer chatcells.dev\/cleanup/,
+  );
+  assert.equal(decideRing(observed({ ring, usedBy: [], ended: true })).kind, 'release');
+  assert.equal(decideRing(observed({ ring, usedBy: [], figures: undefined, ended: true })).kind, 'release');
+  const kept = testRing('main', ['cell-a'], { metadata: { ...metadata, finalizers: ['somebody/else'] } });
+  assert.equal(decideRing(observed({ ring: kept, usedBy: [] })).kind, 'release', 'ours is gone already');
   assert.equal(
     decideRing(observed({ ring: testRing('main', ['cell-a'], { metadata: { finalizers: [] } }) })).kind,
     'addFinalizer',

@@ -13,6 +13,8 @@ export interface ObservedRing {
   usedBy: string[];
   /** Undefined when no control plane answered, or it has no table of the ring yet. */
   figures: RingFigures | undefined;
+  /** Whether the control plane has ended the ring's table after the deletion; undefined when none answered. */
+  ended: boolean | undefined;
 }
 
 /** The part that the controller owns: all of the status. */
@@ -29,11 +31,13 @@ export type RingDecision =
   | { kind: 'release' };
 
 export function decideRing(observed: ObservedRing): RingDecision {
-  const { ring, usedBy } = observed;
+  const { ring, usedBy, ended } = observed;
   if (ring.metadata.annotations?.[ANNOTATIONS.reconcile] === 'disabled') return { kind: 'paused' };
   const deleting = ring.metadata.deletionTimestamp !== undefined;
-  if (!deleting && !ring.metadata.finalizers?.includes(FINALIZER)) return { kind: 'addFinalizer' };
-  if (deleting && usedBy.length === 0) return { kind: 'release' };
+  const finalized = ring.metadata.finalizers?.includes(FINALIZER) ?? false;
+  if (!deleting && !finalized) return { kind: 'addFinalizer' };
+  // With the object gone nobody would take the members out of the table, and the next ring of the name would have them.
+  if (deleting && usedBy.length === 0 && (ended || !finalized)) return { kind: 'release' };
   return { kind: 'run', status: { ...mirrored(observed), conditions: conditionsOf(observed) } };
 }
 
@@ -71,13 +75,12 @@ function byPod({ members }: RingFigures): NonNullable<ChannelRingStatus['members
 }
 
 function conditionsOf(observed: ObservedRing): NewCondition[] {
-  const { ring, cells, figures, usedBy } = observed;
+  const { ring, cells, figures } = observed;
   const deleting = ring.metadata.deletionTimestamp !== undefined;
   const missing = ring.spec.cells.filter((name) => !cells.has(name));
   const going = ring.spec.cells.filter((name) => cells.get(name)?.deleting);
-  const list = usedBy.slice(0, 5).join(', ') + (usedBy.length > 5 ? ` and ${usedBy.length - 5} more` : '');
   const degraded = deleting
-    ? condition('Degraded', true, 'DeletionWaits', `Deletion waits for Workspaces that name the ring: ${list}.`)
+    ? deletionWaits(observed)
     : missing.length > 0
       ? condition(
           'Degraded',
@@ -106,6 +109,21 @@ function conditionsOf(observed: ObservedRing): NewCondition[] {
               'Every Cell that the ring lists exists, and no slot is known to be without an owner.',
             );
   return [degraded, ...progress(observed)];
+}
+
+function deletionWaits({ usedBy, ended }: ObservedRing): NewCondition {
+  const waits = (reason: string, message: string): NewCondition => condition('Degraded', true, reason, message);
+  const list = usedBy.slice(0, 5).join(', ') + (usedBy.length > 5 ? ` and ${usedBy.length - 5} more` : '');
+  if (usedBy.length > 0) return waits('DeletionWaits', `Deletion waits for Workspaces that name the ring: ${list}.`);
+  if (ended !== undefined)
+    return waits(
+      'DeletionWaits',
+      "Deletion waits until the control plane has taken the channel servers out of the ring's table: see its log.",
+    );
+  return waits(
+    'WaitingForControlPlane',
+    `Deletion waits for the control plane, which ends the ring's table, and none answers: see its Pods. If there is to be none any more, remove the finalizer ${FINALIZER}.`,
+  );
 }
 
 const orphans = (figures: RingFigures | undefined): number =>
