@@ -138,7 +138,13 @@ test('while another Cell replaces its Pods, new ones are held back, and the Cell
   const d = decideCell(observed(b, { deployments: live(b), others }), config);
   assert.equal(find(d, 'Deployment', 'cell-b-gateway')?.spec.paused, true);
   assert.equal(conditionOf(d, 'Progressing')?.reason, 'RolloutWaits');
-  assert.match(conditionOf(d, 'Progressing')?.message ?? '', /until Cell cell-a has its own/);
+  assert.match(conditionOf(d, 'Progressing')?.message ?? '', /until Cell cell-a has its own.*mend it, or drain it/);
+  const paused = testCell('cell-a', { status: { weight: 60, drain: { phase: 'Paused' } } });
+  const waits = decideCell(observed(b, { deployments: live(b), others: [{ ...others[0]!, cell: paused }] }), config);
+  assert.match(
+    conditionOf(waits, 'Progressing')?.message ?? '',
+    /until Cell cell-a has its own\. .* paused: chatctl resume cell-a goes on\.$/,
+  );
   assert.ok(ran(d).retryMs);
   const alone = decideCell(observed(b, { deployments: live(b) }), config);
   assert.equal(find(alone, 'Deployment', 'cell-b-gateway')?.spec.paused, undefined);

@@ -60,9 +60,17 @@ function deletionWaits(waitsFor: readonly string[]): NewCondition {
   return condition('Progressing', true, 'DeletionWaits', `Deletion waits: ${waitsFor.join('; ')}. ${how}`);
 }
 
-function rolloutWaits({ metadata: { name } }: Cell): NewCondition {
+function rolloutWaits({ metadata: { name }, status }: Cell): NewCondition {
+  // Its channel servers get no slots before, and mending it or draining it is of no use.
+  const isPaused = status?.drain?.phase === 'Paused';
+  const resume = `The drain or undrain of ${name} is paused: chatctl resume ${name} goes on.`;
   const how = `If ${name} does not come up: mend it, or drain it; a Cell without traffic is not waited for.`;
-  return condition('Progressing', true, 'RolloutWaits', `New Pods wait until Cell ${name} has its own. ${how}`);
+  return condition(
+    'Progressing',
+    true,
+    'RolloutWaits',
+    `New Pods wait until Cell ${name} has its own. ${isPaused ? resume : how}`,
+  );
 }
 
 /** Empty when the Cell may go. */
