@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { DeltaResponse } from '../contract/ads/messages.ts';
+import type { DeltaResource, DeltaResponse } from '../contract/ads/messages.ts';
 import { Session } from './session.ts';
-import { assertConsistent, type Resource, resource, snapshot } from './snapshot.ts';
+import { assertConsistent, type Resource, resource, type Snapshot, snapshot } from './snapshot.ts';
 import { ENVOY } from './types.ts';
 
 const text = (s: string): Uint8Array => Buffer.from(s);
@@ -15,6 +15,8 @@ const route = (name: string, clusters: string[], body = 'v1'): Resource =>
     text(body + clusters.join()),
     clusters.map((c) => ({ type: ENVOY.cluster, name: c })),
   );
+/** A node refuses what begins with it. */
+const BAD = 'bad';
 const OTHER = 'type.googleapis.com/chatcells.v1.Workspace';
 
 const world = (clusters: string[], body = 'v1') =>
@@ -31,6 +33,8 @@ class Node {
   readonly session = new Session();
   readonly held = new Map<string, Map<string, string>>();
   nackRoutes = false;
+  /** Or only what is bad, as Envoy does with clusters and endpoints; it tells of the bad ones only. */
+  refusesWhole = true;
   readonly #queue: DeltaResponse[] = [];
   #busy = false;
 
@@ -57,15 +61,22 @@ class Node {
     const kind = r.type_url.slice(r.type_url.lastIndexOf('.') + 1);
     for (const x of r.resources) this.log.push(`+${kind} ${x.name}`);
     for (const x of r.removed_resources) this.log.push(`-${kind} ${x}`);
-    const nack = this.nackRoutes && r.type_url === ENVOY.route;
-    if (!nack) for (const x of r.resources) held.set(x.name, x.version);
-    for (const x of r.removed_resources) held.delete(x);
+    const bad = r.resources.filter((x) => this.#refuses(r.type_url, x));
+    const whole = bad.length > 0 && this.refusesWhole;
+    const taken = whole ? [] : r.resources.filter((x) => !bad.includes(x));
+    for (const x of taken) held.set(x.name, x.version);
+    const removed = whole ? [] : r.removed_resources;
+    for (const x of removed) held.delete(x);
     if (r.type_url === ENVOY.cluster) {
-      const added = r.resources.map((x) => x.name);
-      if (added.length + r.removed_resources.length > 0) this.request(ENVOY.endpoints, added, r.removed_resources);
+      const added = taken.map((x) => x.name);
+      if (added.length + removed.length > 0) this.request(ENVOY.endpoints, added, removed);
     }
     const ack = { type_url: r.type_url, response_nonce: r.nonce };
-    this.take(this.session.onRequest(nack ? { ...ack, error_detail: { message: 'no such thing' } } : ack).responses);
+    const answer = bad.length > 0 ? { ...ack, error_detail: { message: 'no such thing' } } : ack;
+    this.take(this.session.onRequest(answer).responses);
+  }
+  #refuses(type: string, { resource: any }: DeltaResource): boolean {
+    return (this.nackRoutes && type === ENVOY.route) || Buffer.from(any!.value).toString().startsWith(BAD);
   }
   start(): void {
     this.request(ENVOY.cluster, []);
@@ -180,6 +191,99 @@ test('a reconnecting node gets what changed and loses what is gone', () => {
   assert.deepEqual(node.log, ['+Workspace new', '-Workspace gone']);
 });
 
+/** `bodies`: of the resources of a type that are not `v1`, by name. */
+const only = (bodies: Record<string, string>) =>
+  snapshot({ [OTHER]: Object.entries(bodies).map(([name, body]) => resource(name, text(body))) });
+
+test('what was refused along with the bad one is sent again once that is replaced, and counts', () => {
+  const node = new Node();
+  node.session.setSnapshot(only({ a: BAD, b: '1' }));
+  node.request(OTHER, ['*']);
+  assert.deepEqual(node.log, ['+Workspace a', '+Workspace b'], 'the same is not sent again');
+  node.log.length = 0;
+  node.take(node.session.setSnapshot(only({ a: BAD, b: '1', c: '1' })));
+  assert.deepEqual(node.log, ['+Workspace c'], 'what is new does not share its fate');
+  assert.equal(node.session.stateOf(OTHER), 'NACKED', 'the others are refused still');
+  assert.equal(node.session.types.get(OTHER)?.lastError, 'no such thing');
+  node.log.length = 0;
+  node.take(node.session.setSnapshot(only({ a: '2', b: '1', c: '1' })));
+  assert.deepEqual(node.log, ['+Workspace a', '+Workspace b']);
+  assert.equal(node.session.stateOf(OTHER), 'SYNCED');
+  assert.deepEqual([...node.session.types.get(OTHER)!.acked.keys()].sort(), ['a', 'b', 'c']);
+  assert.equal(node.session.converged, true);
+});
+
+test('a good one that is replaced gets through, and the rest of its response is tried once more without it', () => {
+  const node = new Node();
+  node.session.setSnapshot(only({ a: BAD, b: '1', c: '1' }));
+  node.request(OTHER, ['*']);
+  node.log.length = 0;
+  node.take(node.session.setSnapshot(only({ a: BAD, b: '2', c: '1' })));
+  assert.deepEqual(node.log, ['+Workspace b', '+Workspace a', '+Workspace c']);
+  node.log.length = 0;
+  node.take(node.session.setSnapshot(only({ a: BAD, b: '3', c: '1' })));
+  assert.deepEqual(node.log, ['+Workspace b'], 'it is not among the refused any more');
+  node.log.length = 0;
+  node.take(node.session.setSnapshot(only({ b: '3', c: '1' })));
+  assert.deepEqual(node.log, ['+Workspace c', '-Workspace a'], 'the bad one is gone');
+  assert.equal(node.session.converged, true);
+});
+
+test('a bad cluster that is corrected lets the routes to those beside it go', () => {
+  for (const refusesWhole of [true, false]) {
+    const node = new Node();
+    node.refusesWhole = refusesWhole;
+    const at = (body: string) =>
+      snapshot({
+        [ENVOY.cluster]: [cluster('a', body), cluster('b')],
+        [ENVOY.endpoints]: [endpoints('a'), endpoints('b')],
+        [ENVOY.route]: [route('r', ['b'])],
+      });
+    node.session.setSnapshot(at(BAD));
+    node.request(ENVOY.cluster, []);
+    node.request(ENVOY.route, ['r']);
+    assert.equal(node.held.get(ENVOY.route), undefined);
+    node.take(node.session.setSnapshot(at('v2')));
+    assert.ok(node.held.get(ENVOY.route)?.has('r'));
+    assert.equal(node.session.converged, true);
+  }
+});
+
+test('endpoints that were refused and are wanted no more hold nothing up', () => {
+  const node = new Node();
+  const at = (clusters: string[], body = 'v1') =>
+    snapshot({
+      [ENVOY.cluster]: clusters.map((c) => cluster(c)),
+      [ENVOY.endpoints]: clusters.map((c) => endpoints(c, c === 'a' ? body : 'v1')),
+      [ENVOY.route]: [route('r', clusters)],
+    });
+  node.session.setSnapshot(at(['a', 'b']));
+  node.request(ENVOY.cluster, []);
+  node.request(ENVOY.route, ['r']);
+  node.take(node.session.setSnapshot(at(['a', 'b'], BAD)));
+  assert.equal(node.session.stateOf(ENVOY.endpoints), 'NACKED');
+  node.log.length = 0;
+  node.take(node.session.setSnapshot(at(['b'])));
+  assert.deepEqual(node.log, ['+RouteConfiguration r', '-Cluster a']);
+  assert.equal(node.session.converged, true);
+});
+
+test('a removal that was refused is tried again after the next change', () => {
+  const session = new Session();
+  session.setSnapshot(only({ a: '1', b: '1' }));
+  const [first] = session.onRequest({ type_url: OTHER, resource_names_subscribe: ['*'] }).responses;
+  session.onRequest({ type_url: OTHER, response_nonce: first!.nonce });
+  const [removal] = session.setSnapshot(only({ b: '1' }));
+  assert.deepEqual(removal?.removed_resources, ['a']);
+  const refusal = { type_url: OTHER, response_nonce: removal!.nonce, error_detail: { message: 'no' } };
+  assert.deepEqual(session.onRequest(refusal).responses, []);
+  const [change] = session.setSnapshot(only({ b: '2' }));
+  const [again] = session.onRequest({ type_url: OTHER, response_nonce: change!.nonce }).responses;
+  assert.deepEqual(again?.removed_resources, ['a']);
+  session.onRequest({ type_url: OTHER, response_nonce: again!.nonce });
+  assert.equal(session.converged, true);
+});
+
 test('an inconsistent snapshot is refused', () => {
   const bad = snapshot({ [ENVOY.route]: [route('r', ['missing'])] });
   assert.throws(() => assertConsistent(bad), { code: 'snapshot_inconsistent' });
@@ -208,5 +312,60 @@ test('property: over any sequence of snapshots a node never holds a route to a c
       assert.deepEqual([...node.held.get(ENVOY.cluster)!.keys()].sort(), [...steps.at(-1)![0]].sort());
       assert.equal(node.session.converged, true);
     }),
+  );
+});
+
+function assertSyncedIsInForce({ session, held }: Node, wanted: Snapshot, said: string): void {
+  for (const [type, view] of session.types) {
+    if (session.stateOf(type) !== 'SYNCED') continue;
+    for (const [name, { version }] of wanted.types.get(type)!) {
+      if (!view.wildcard && !view.names.has(name)) continue;
+      assert.equal(held.get(type)?.get(name), version, `${type} ${name} is in force when SYNCED: ${said}`);
+      assert.equal(view.acked.get(name)?.version, version, `${type} ${name} counts when SYNCED: ${said}`);
+    }
+  }
+}
+
+test('property: whatever of clusters, endpoints and routes is refused, the rest of it is in force once all is good', () => {
+  const all = ['a', 'b', 'c', 'd'];
+  const some = fc.subarray(all);
+  const step = fc.record({
+    names: fc.subarray(all, { minLength: 1 }),
+    /** Whose endpoints are new. */
+    moved: some,
+    badClusters: some,
+    badEndpoints: some,
+    badRoute: fc.boolean(),
+  });
+  const good = { badClusters: [] as string[], badEndpoints: [] as string[], badRoute: false };
+  fc.assert(
+    fc.property(fc.boolean(), fc.array(step, { minLength: 1, maxLength: 12 }), (refusesWhole, steps) => {
+      const node = new Node();
+      node.refusesWhole = refusesWhole;
+      const versions = new Map(all.map((name) => [name, 1]));
+      const at = ({ names, badClusters, badEndpoints, badRoute }: typeof good & { names: string[] }) =>
+        snapshot({
+          [ENVOY.cluster]: names.map((n) => cluster(n, badClusters.includes(n) ? BAD : 'v1')),
+          [ENVOY.endpoints]: names.map((n) => endpoints(n, badEndpoints.includes(n) ? BAD : `v${versions.get(n)}`)),
+          [ENVOY.route]: [route('r', names, badRoute ? BAD : 'v1')],
+        });
+      node.session.setSnapshot(at({ ...good, names: ['a', 'b'] }));
+      node.request(ENVOY.cluster, []);
+      node.request(ENVOY.route, ['r']);
+      for (const s of steps.flatMap((s) => [s, { ...s, ...good }])) {
+        for (const name of s.moved) versions.set(name, versions.get(name)! + 1);
+        const wanted = at(s);
+        node.log.length = 0;
+        node.take(node.session.setSnapshot(wanted));
+        const said = node.log.join(', ');
+        assert.ok(node.log.length <= 40, `it does not end: ${said}`);
+        assertSyncedIsInForce(node, wanted, said);
+        if (s.badClusters.length + s.badEndpoints.length > 0 || s.badRoute) continue;
+        assert.equal(node.session.converged, true, said);
+        assert.equal(node.held.get(ENVOY.route)?.get('r'), wanted.types.get(ENVOY.route)!.get('r')!.version);
+        assert.deepEqual([...node.held.get(ENVOY.cluster)!.keys()].sort(), [...s.names].sort());
+      }
+    }),
+    { numRuns: 300 },
   );
 });

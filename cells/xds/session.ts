@@ -6,7 +6,9 @@
  *   fewer, larger responses and never a queue;
  * - a resource is sent only after the node has accepted everything that it needs (make), and nothing is removed while
  *   something is in flight or refused (before break);
- * - a NACKed version is not sent again: the next one is.
+ * - a NACKed version is not sent again by itself: the next one is. What came in the same response may be as good as any,
+ *   and nobody says which: it is sent again after one of that response has been replaced and accepted, or is gone, so
+ *   that each time the rest is smaller.
  */
 import type { DeltaRequest, DeltaResponse } from '../contract/ads/messages.ts';
 import type { Resource, ResourceRef, Resources, Snapshot } from './snapshot.ts';
@@ -50,9 +52,13 @@ export interface TypeView {
   /** Whether all resources of `of` are acknowledged, as found last; undefined once `acked` has changed. */
   whole: { of: Resources | undefined; is: boolean } | undefined;
   inFlight: InFlight | undefined;
+  /** By name, what came in refused responses, good or bad, and waits until one of them is replaced; undefined for a removal. */
+  refused: Map<string, Held | undefined>;
+  /** Names of those that are to be sent again, whether or not they have changed. */
+  again: Set<string>;
   acks: number;
   nacks: number;
-  /** The node's words for its last refusal; cleared by the next ACK. */
+  /** The node's words for its last refusal, until what was refused is replaced or sent again. */
   lastError: string | undefined;
 }
 
@@ -142,21 +148,26 @@ export class Session {
     if (request.error_detail) {
       view.nacks++;
       view.lastError = request.error_detail.message;
+      for (const [name, held] of inFlight.sent) view.refused.set(name, held);
       return { outcome: 'nack', error: request.error_detail.message };
     }
     view.whole = undefined;
+    let replaced = false;
     for (const [name, held] of inFlight.sent) {
       if (held === undefined) view.acked.delete(name);
       else view.acked.set(name, held);
+      if (view.refused.delete(name)) replaced = true;
     }
     view.acks++;
-    view.lastError = undefined;
+    // A removal that was refused has no content to be corrected.
+    if (replaced || [...view.refused.values()].every((was) => was === undefined)) release(view);
     return { outcome: 'ack' };
   }
 
   #flush(): DeltaResponse[] {
     if (this.#snapshot === undefined) return [];
     const out: DeltaResponse[] = [];
+    for (const [type, view] of this.types) dropRefused(view, this.#snapshot.types.get(type));
     const order = [...MAKE_ORDER, ...[...this.types.keys()].filter((t) => !MAKE_ORDER.includes(t))];
     for (const type of order) {
       const view = this.types.get(type);
@@ -192,6 +203,7 @@ export class Session {
       sent.set(r.name, r);
       view.sent.set(r.name, r);
       view.owed.delete(r.name);
+      view.again.delete(r.name);
     }
     for (const name of removed) {
       sent.set(name, undefined);
@@ -271,7 +283,32 @@ export class Session {
 
 function changes(view: TypeView, held: Resources): Resource[] {
   const wanted = view.wildcard ? [...held.values()] : [...view.names].flatMap((name) => held.get(name) ?? []);
-  return wanted.filter((r) => view.owed.has(r.name) || view.sent.get(r.name)?.version !== r.version);
+  const due = (name: string): boolean => view.owed.has(name) || view.again.has(name);
+  return wanted.filter((r) => due(r.name) || view.sent.get(r.name)?.version !== r.version);
+}
+
+/** What nobody wants any more cannot be what is wrong: the node may have the rest of what it refused. */
+function dropRefused(view: TypeView, held: Resources | undefined): void {
+  let dropped = false;
+  for (const [name, was] of view.refused) {
+    const wanted = (view.wildcard || view.names.has(name)) && (was === undefined || held?.has(name));
+    if (wanted) continue;
+    view.refused.delete(name);
+    dropped = true;
+  }
+  if (dropped) release(view);
+}
+
+/** All that is still refused is to be sent again. */
+function release(view: TypeView): void {
+  for (const [name, was] of view.refused) {
+    const inForce = view.acked.get(name);
+    if (was !== undefined) view.again.add(name);
+    else if (inForce && !view.sent.has(name)) view.sent.set(name, inForce); // so that it is found to be gone again
+  }
+  view.refused.clear();
+  view.lastError = undefined;
+  view.diff = undefined;
 }
 
 const missing = (names: Iterable<string>, held: ReadonlyMap<string, unknown> | undefined): string[] =>
@@ -287,6 +324,8 @@ const newView = (): TypeView => ({
   diff: undefined,
   whole: undefined,
   inFlight: undefined,
+  refused: new Map(),
+  again: new Set(),
   acks: 0,
   nacks: 0,
   lastError: undefined,
