@@ -1,16 +1,18 @@
 /** The reports of all replicas → one. Each node reports to one replica, so what they saw adds up. Pure. */
 import type { CellLoads, OwnReport } from './history.ts';
-import { BUCKETS, type HealthReport, type Outcomes, type Pair, type Target } from './report.ts';
+import { BUCKETS, type HealthReport, type Outcomes, type Pair, SPARE_BUCKETS, type Target } from './report.ts';
 
 /** `theirs` has undefined for a replica that did not answer. */
 export function combine(own: OwnReport, theirs: readonly (OwnReport | undefined)[]): HealthReport {
-  const reports = [own, ...theirs.filter((r) => r !== undefined)];
+  const answers = [own, ...theirs.filter((r) => r !== undefined)];
+  const reports = inStep(answers);
   // A replica may be in the next bucket already: the newest that all have is the last.
   const newest = Math.min(...reports.map((r) => r.bucket));
   const pairs = new Map<string, Pair>();
   const targets = new Map<string, Target>();
   for (const { bucket, pairs: itsPairs, targets: itsTargets } of reports) {
-    const align = (buckets: readonly Outcomes[]): Outcomes[] => buckets.slice(0, buckets.length - (bucket - newest));
+    const align = (buckets: readonly Outcomes[]): Outcomes[] =>
+      buckets.slice(0, Math.max(0, buckets.length - (bucket - newest)));
     for (const pair of itsPairs) {
       const key = [pair.hop, pair.observerZone, pair.targetZone, pair.targetCell].join(' ');
       pairs.set(key, { ...pair, buckets: sum(pairs.get(key)?.buckets, align(pair.buckets)) });
@@ -22,10 +24,21 @@ export function combine(own: OwnReport, theirs: readonly (OwnReport | undefined)
   }
   return {
     observers: [...new Set(reports.flatMap((r) => r.observers))].sort(),
-    missingReplicas: theirs.filter((r) => r === undefined).length,
+    missingReplicas: 1 + theirs.length - reports.length,
     pairs: sorted(pairs),
     targets: sorted(targets),
   };
+}
+
+/**
+ * Those whose newest bucket is that of most, or next to it. A clock that is further off tells of other seconds, and would
+ * take from the rest the buckets that it lacks, until too few are left to judge by. Of two that differ the one behind is
+ * believed: any rule will do, as long as all replicas have the same.
+ */
+function inStep(reports: readonly OwnReport[]): OwnReport[] {
+  const buckets = reports.map((r) => r.bucket).sort((a, b) => a - b);
+  const median = buckets[Math.floor((buckets.length - 1) / 2)]!;
+  return reports.filter((r) => Math.abs(r.bucket - median) <= SPARE_BUCKETS / 2);
 }
 
 function mergeTargets(a: Target | undefined, b: Target): Target {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { combine, errorRate } from './combine.ts';
-import { LoadHistory } from './history.ts';
+import { LoadHistory, type OwnReport } from './history.ts';
 import { type Observation, observe, type Place } from './observations.ts';
+import { HEALTH_POLICY } from './policy.ts';
 import { BUCKETS } from './report.ts';
 
 const START = 1_000_000_000;
@@ -23,9 +24,13 @@ const observation = (from: string, to: string, requests: number, errors: number)
 });
 
 class Rig {
-  ms = START;
+  ms: number;
   readonly clock = { wallMs: () => this.ms };
-  readonly history = new LoadHistory(this.clock);
+  readonly history: LoadHistory;
+  constructor(ms = START) {
+    this.ms = ms;
+    this.history = new LoadHistory(this.clock);
+  }
   add(...observations: Observation[]): void {
     this.history.add(observations[0]?.observerZone ?? 'zone-a', { observations, disconnects: [] });
   }
@@ -138,12 +143,92 @@ test('the workspace with most errors is named with its share, over reporters and
 test('a wall clock that jumps neither invents nor keeps figures', () => {
   const rig = new Rig();
   rig.add(observation('a', 'b', 100, 0));
-  rig.ms -= 60_000;
+  rig.ms -= 8_000;
   rig.add(observation('a', 'b', 1, 0));
-  rig.ms += 70_000;
+  rig.ms += 18_000;
   assert.equal(rig.history.report().pairs[0]?.buckets.at(-1)?.requests, 101);
   rig.ms += 86_400_000;
   assert.deepEqual(rig.history.report().pairs, []);
+});
+
+/** Two-second rounds in which each of `rigs` is told the same. */
+function rounds(n: number, rigs: readonly Rig[], of: Observation): void {
+  for (let i = 0; i < n; i++)
+    for (const rig of rigs) {
+      rig.add(of);
+      rig.ms += 2_000;
+    }
+}
+
+test('after the wall clock was set back the history goes on: buckets have the numbers that the others give them', () => {
+  const seen = { ...observation('a', 'b', 10, 1), workspaces: [{ workspace: 'T1', requests: 4, errors: 1 }] };
+  for (const backMs of [20_000, 27_000, 3_600_000]) {
+    const right = new Rig();
+    const wrong = new Rig(START + backMs);
+    rounds(40, [right, wrong], seen);
+    wrong.ms = right.ms;
+    assert.equal(wrong.history.report().bucket, right.history.report().bucket, `${backMs} ms`);
+    assert.deepEqual(wrong.history.report().observers, ['zone-a']);
+    assert.equal(wrong.history.cellLoads()['cell-b']?.requests, 50, 'what was seen before is not lost');
+    rounds(20, [right, wrong], seen);
+    const report = combine(right.history.report(), [wrong.history.report()]);
+    assert.equal(report.missingReplicas, 0);
+    assert.deepEqual(
+      report.pairs[0]?.buckets.slice(-3).map((bucket) => [bucket.requests, bucket.worst]),
+      Array.from({ length: 3 }, () => [100, { workspace: 'T1', requests: 40, errors: 10 }]),
+    );
+  }
+});
+
+test('a replica whose clock is more than a bucket off counts as missing, and the others are judged', () => {
+  for (const offMs of [-200_000, -140_000, -20_000, 20_000, 140_000]) {
+    const rigs = [new Rig(), new Rig(), new Rig()];
+    const off = new Rig(START + offMs);
+    rounds(70, rigs, observation('a', 'b', 10, 1));
+    rounds(70, [off], observation('z', 'b', 10, 10));
+    const [a, b, c] = rigs.map((rig) => rig.history.report());
+    const its = off.history.report();
+    for (const report of [combine(a!, [b!, c!, its]), combine(its, [a!, b!, c!])]) {
+      assert.equal(report.missingReplicas, 1, `${offMs} ms off`);
+      assert.deepEqual(report.observers, ['zone-a']);
+      assert.equal(report.pairs.length, 1);
+      assert.ok(report.pairs[0]!.buckets.length >= HEALTH_POLICY.windowBuckets);
+      assert.deepEqual(report.pairs[0]?.buckets.at(-1), { requests: 150, errors: 15, latencyMs: 300 });
+    }
+  }
+});
+
+test('a bucket before and one behind most of them: all are heard, and enough is left to judge by', () => {
+  const reportAt = (bucket: number, buckets = BUCKETS): OwnReport => ({
+    bucket,
+    observers: [],
+    pairs: [
+      {
+        ...{ hop: 'edge', observerZone: `zone-${bucket}`, targetZone: 'zone-b', targetCell: 'cell-b' },
+        buckets: Array.from({ length: buckets }, (_, i) => ({
+          requests: bucket - buckets + 1 + i,
+          errors: 0,
+          latencyMs: 0,
+        })),
+      },
+    ],
+    targets: [],
+  });
+  const { missingReplicas, pairs } = combine(reportAt(100), [reportAt(101), reportAt(99)]);
+  assert.equal(missingReplicas, 0);
+  assert.deepEqual(
+    pairs.map((p) => p.buckets.at(-1)?.requests),
+    [99, 99, 99],
+    'the newest that all have is the last',
+  );
+  for (const { buckets } of pairs) assert.ok(buckets.length >= HEALTH_POLICY.windowBuckets);
+  const young = combine(reportAt(100), [reportAt(101, 1), reportAt(99)]);
+  assert.deepEqual(
+    young.pairs.find((p) => p.observerZone === 'zone-101')?.buckets,
+    [],
+    'none is taken for an older one',
+  );
+  assert.equal(combine(reportAt(100), [reportAt(102)]).missingReplicas, 1);
 });
 
 test('roles make the hop; an address that is another Pod’s by now does not count for that Pod', () => {

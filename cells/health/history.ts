@@ -1,6 +1,7 @@
 /**
  * What was observed in the last two minutes, of the nodes that report to this replica: a state machine without I/O.
- * Time is cut by the wall clock, so that the buckets of all replicas cover the same seconds.
+ * Time is cut by the wall clock, so that the buckets of all replicas cover the same seconds. Slices are counted by it too,
+ * but never backwards: `#ahead` is what the count is before a clock that was set back.
  */
 import type { Clock } from '../contract/clock.ts';
 import type { Observation, Observed, Place } from './observations.ts';
@@ -30,6 +31,7 @@ export class LoadHistory {
   /** Slice in which this began: a bucket seen in part only is not reported. */
   readonly #first: number;
   #newest: number;
+  #ahead = 0;
   readonly #pairs = new Map<string, { of: Omit<Pair, 'buckets'>; series: Series }>();
   readonly #targets = new Map<string, { of: Place; series: Series; disconnects: Float64Array | undefined }>();
   /** Zone → slice of its last report. */
@@ -56,16 +58,21 @@ export class LoadHistory {
   report(): OwnReport {
     this.#advance();
     this.#forgetSilent();
-    const bucket = Math.floor(this.#newest / PER_BUCKET) - 1;
-    const from = Math.max(bucket - BUCKETS + 1, Math.ceil(this.#first / PER_BUCKET));
-    const oldestReport = (bucket - 1) * PER_BUCKET;
+    const bucket = Math.floor((this.#newest - this.#ahead) / PER_BUCKET) - 1;
+    const from = Math.max(bucket - BUCKETS + 1, Math.ceil((this.#first - this.#ahead) / PER_BUCKET));
+    const oldestReport = this.#start(bucket - 1);
+    const bucketsOf = (series: Series): Outcomes[] => {
+      const buckets: Outcomes[] = [];
+      for (let b = from; b <= bucket; b++) buckets.push(series.sum(this.#start(b), PER_BUCKET));
+      return buckets;
+    };
     return {
       bucket,
       observers: [...this.#observers].filter(([, at]) => at >= oldestReport).map(([zone]) => zone),
-      pairs: [...this.#pairs.values()].map(({ of, series }) => ({ ...of, buckets: series.buckets(from, bucket) })),
+      pairs: [...this.#pairs.values()].map(({ of, series }) => ({ ...of, buckets: bucketsOf(series) })),
       targets: [...this.#targets.values()].map(({ of, series, disconnects }) => ({
         ...of,
-        buckets: series.buckets(from, bucket),
+        buckets: bucketsOf(series),
         ...(disconnects && { disconnectsPerMinute: this.#lastMinute(disconnects) }),
       })),
     };
@@ -118,13 +125,23 @@ export class LoadHistory {
     return entry;
   }
 
+  /** First slice of a bucket, as they are counted here. */
+  #start(bucket: number): number {
+    return bucket * PER_BUCKET + this.#ahead;
+  }
+
   #slice(): number {
     return Math.floor(this.#clock.wallMs() / (SLICE_SECONDS * 1_000));
   }
 
-  /** Clears what lies between the last time and now. A wall clock set back stands still here until it has caught up. */
+  /**
+   * Clears what lies between the last time and now. A wall clock set back by no more than a bucket stands still here until
+   * it has caught up; by more, and what was seen so far is what came before the time that it shows now.
+   */
   #advance(): void {
-    const now = this.#slice();
+    const set = this.#slice() + this.#ahead;
+    if (this.#newest - set > PER_BUCKET) this.#ahead += this.#newest - set;
+    const now = this.#slice() + this.#ahead;
     const from = Math.max(this.#newest + 1, now - SLICES + 1);
     for (let slice = from; slice <= now; slice++) {
       for (const { series } of this.#pairs.values()) series.clear(slice);
@@ -154,8 +171,7 @@ class Series {
   readonly requests = new Float64Array(SLICES);
   readonly errors = new Float64Array(SLICES);
   readonly #latencyMs = new Float64Array(SLICES);
-  /** By bucket, then workspace. */
-  readonly #workspaces = new Map<number, Map<string, { requests: number; errors: number }>>();
+  readonly #workspaces = new Array<Map<string, Share> | undefined>(SLICES).fill(undefined);
 
   get silent(): boolean {
     return this.requests.every((n) => n === 0);
@@ -169,36 +185,42 @@ class Series {
   }
 
   addWorkspace(slice: number, of: { workspace: string; requests: number; errors: number }): void {
-    const bucket = Math.floor(slice / PER_BUCKET);
-    const workspaces = this.#workspaces.get(bucket) ?? new Map<string, { requests: number; errors: number }>();
-    this.#workspaces.set(bucket, workspaces);
-    const share = workspaces.get(of.workspace) ?? { requests: 0, errors: 0 };
-    share.requests += of.requests;
-    share.errors += of.errors;
-    workspaces.set(of.workspace, share);
+    const i = slice % SLICES;
+    this.#workspaces[i] ??= new Map();
+    addShare(this.#workspaces[i], of.workspace, of);
   }
 
   clear(slice: number): void {
     const i = slice % SLICES;
     this.requests[i] = this.errors[i] = this.#latencyMs[i] = 0;
-    for (const bucket of this.#workspaces.keys())
-      if (bucket < slice / PER_BUCKET - BUCKETS) this.#workspaces.delete(bucket);
+    this.#workspaces[i] = undefined;
   }
 
-  /** Of the buckets from `from` to `to`, both included. */
-  buckets(from: number, to: number): Outcomes[] {
-    const buckets: Outcomes[] = [];
-    for (let bucket = from; bucket <= to; bucket++) {
-      const outcomes: Outcomes = { requests: 0, errors: 0, latencyMs: 0 };
-      for (let slice = bucket * PER_BUCKET; slice < (bucket + 1) * PER_BUCKET; slice++) {
-        outcomes.requests += this.requests[slice % SLICES]!;
-        outcomes.errors += this.errors[slice % SLICES]!;
-        outcomes.latencyMs += this.#latencyMs[slice % SLICES]!;
-      }
-      const worst = [...(this.#workspaces.get(bucket) ?? [])].sort(([, a], [, b]) => b.errors - a.errors)[0];
-      if (worst) outcomes.worst = { workspace: worst[0], ...worst[1] };
-      buckets.push(outcomes);
+  /** Of `slices` slices from `from` on. */
+  sum(from: number, slices: number): Outcomes {
+    const outcomes: Outcomes = { requests: 0, errors: 0, latencyMs: 0 };
+    const workspaces = new Map<string, Share>();
+    for (let slice = from; slice < from + slices; slice++) {
+      const i = slice % SLICES;
+      outcomes.requests += this.requests[i]!;
+      outcomes.errors += this.errors[i]!;
+      outcomes.latencyMs += this.#latencyMs[i]!;
+      for (const [workspace, share] of this.#workspaces[i] ?? []) addShare(workspaces, workspace, share);
     }
-    return buckets;
+    const worst = [...workspaces].sort(([, a], [, b]) => b.errors - a.errors)[0];
+    if (worst) outcomes.worst = { workspace: worst[0], ...worst[1] };
+    return outcomes;
   }
+}
+
+interface Share {
+  requests: number;
+  errors: number;
+}
+
+function addShare(to: Map<string, Share>, workspace: string, { requests, errors }: Share): void {
+  const share = to.get(workspace) ?? { requests: 0, errors: 0 };
+  share.requests += requests;
+  share.errors += errors;
+  to.set(workspace, share);
 }

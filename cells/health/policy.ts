@@ -1,8 +1,8 @@
 /** When something counts as failing. */
-import { BUCKET_SECONDS, BUCKETS } from './report.ts';
+import { BUCKET_SECONDS, BUCKETS, SPARE_BUCKETS } from './report.ts';
 
 export interface HealthPolicy {
-  /** Buckets over which a failure must last: two minutes are 12. At most BUCKETS − 1. */
+  /** Buckets over which a failure must last: two minutes are 12. At most BUCKETS − SPARE_BUCKETS. */
   windowBuckets: number;
   /** Share of failed requests above which a pair or a process fails, 0–1. */
   errorRate: number;
@@ -19,6 +19,6 @@ export const HEALTH_POLICY: HealthPolicy = {
   disconnectsPerMinute: 10_000,
 };
 
-/** Whole buckets of a window of `ms`: at least 2, and no more than a report holds. */
+/** Whole buckets of a window of `ms`: at least 2, and no more than every report holds. */
 export const windowBucketsOf = (ms: number): number =>
-  Math.min(BUCKETS - 1, Math.max(2, Math.round(ms / (1000 * BUCKET_SECONDS))));
+  Math.min(BUCKETS - SPARE_BUCKETS, Math.max(2, Math.round(ms / (1000 * BUCKET_SECONDS))));

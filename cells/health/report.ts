@@ -6,8 +6,10 @@
 
 /** Length of one bucket, in seconds: the window of a drain's error budget. */
 export const BUCKET_SECONDS = 10;
-/** Complete buckets kept: two minutes, the time after which an error rate counts as a failure, and one to spare. */
-export const BUCKETS = 13;
+/** Replicas may be a bucket before or behind most of them: so many are not had of all. */
+export const SPARE_BUCKETS = 2;
+/** Complete buckets kept: two minutes, the time after which an error rate counts as a failure, and some to spare. */
+export const BUCKETS = 12 + SPARE_BUCKETS;
 
 /**
  * `edge`: requests of the edges to gateways and api. `owner`: operations of gateways and api to the owners of topics.
@@ -51,7 +53,7 @@ export interface Target {
 export interface HealthReport {
   /** Zones that reported in the last two buckets. */
   observers: string[];
-  /** Control-plane replicas that did not answer: their nodes' figures are missing. */
+  /** Control-plane replicas that did not answer, or whose clock is too far off: their nodes' figures are missing. */
   missingReplicas: number;
   pairs: Pair[];
   targets: Target[];
