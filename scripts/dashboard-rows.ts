@@ -244,7 +244,8 @@ export const ROWS: readonly (readonly [title: string, panels: readonly PanelSpec
       },
       {
         title: 'Clock less the store’s',
-        about: 'Alerts beyond 1 s; beyond 10 s a server refuses to own slots.',
+        about:
+          'Alerts beyond 1 s; beyond 10 s a channel server owns no slots, and a control-plane replica is not heard on health.',
         unit: 'ms',
         queries: [['clock_skew_ms', '{{instance}}']],
       },

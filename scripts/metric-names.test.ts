@@ -18,9 +18,11 @@ const GIVEN = ['instance', 'le'];
 
 async function labelsByMetric(): Promise<Map<string, readonly string[]>> {
   const registry = new Registry();
+  // Has a registry of its own: some names are those of another role as well.
+  const controlplane = new Registry();
   const none = new Map<string, never>();
   createMetrics(
-    registry,
+    controlplane,
     () => 0,
     () => [],
   );
@@ -32,7 +34,7 @@ async function labelsByMetric(): Promise<Map<string, readonly string[]>> {
   resourceMetrics(registry, { cells: none, rings: none, workspaces: none, practices: none });
   collectDefaultMetrics({ register: registry });
   const known = new Map<string, readonly string[]>();
-  for (const metric of registry.getMetricsAsArray()) {
+  for (const metric of [...registry.getMetricsAsArray(), ...controlplane.getMetricsAsArray()]) {
     const {
       name,
       labelNames: labels,

@@ -83,6 +83,12 @@ export class SqlRingStore implements RingStore {
     this.#db = db;
   }
 
+  /** The store's wall clock in milliseconds. `withinMs` as for `beat`. */
+  async wallMs(withinMs?: number): Promise<number> {
+    const [row] = await this.#db.query(statement(`SELECT ${this.#db.dialect.nowMs} AS now`), withinMs);
+    return numberColumn(row!.now);
+  }
+
   async readTable(ring: string, knownEpoch?: number): Promise<RingTable | undefined> {
     // An epoch is never negative; the body, some 10 KB, travels only when it is news.
     const [row] = await this.#db.query(

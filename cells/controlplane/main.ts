@@ -13,6 +13,7 @@ import { systemClock as clock, systemRandom as random } from '../contract/system
 import { LoadHistory, SLICE_SECONDS } from '../health/history.ts';
 import { AdsServer } from '../xds/server.ts';
 import { shortType } from '../xds/types.ts';
+import { ClockCheck } from './clock-check.ts';
 import { debugRoute } from './debug.ts';
 import { watchKube } from './kube-watch.ts';
 import { LoadIntake } from './load-intake.ts';
@@ -29,6 +30,7 @@ import { Tables } from './tables.ts';
 export { settings };
 
 const PEER_PERIOD_MS = 1_000;
+const CLOCK_PERIOD_MS = 10_000;
 
 export async function run(config: ControlplaneConfig, log: Logger): Promise<RunningRole> {
   await using started = new AsyncDisposableStack();
@@ -150,6 +152,10 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
   const round = async (): Promise<void> => (hooks.synced ? manage({ store, processes, rings }) : undefined);
   const ringLoop = new Loop(clock, config.ringPeriodMs, round, failed('managing the rings'));
   started.defer(() => ringLoop.close());
+
+  const clockCheck = new ClockCheck({ store, clock, log, onSkew: (skewMs) => metrics.clockSkewMs.set(skewMs) });
+  const clockLoop = new Loop(clock, CLOCK_PERIOD_MS, () => clockCheck.look(), failed("reading the store's clock"));
+  started.defer(() => clockLoop.close());
 
   const watch = watchPeers({ peers, position, server, log });
   const peerLoop = new Loop(clock, PEER_PERIOD_MS, watch, failed('asking the other replicas'));

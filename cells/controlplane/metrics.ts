@@ -77,6 +77,11 @@ export function createMetrics(registry: Registry, nodeCount: () => number, edges
       labelNames: ['hop', 'observer_zone', 'target_zone'],
       registers,
     }),
+    clockSkewMs: new Gauge({
+      name: 'clock_skew_ms',
+      help: "Own wall clock less the store's.",
+      registers,
+    }),
     storeErrors: new Counter({
       name: 'store_errors_total',
       help: 'Reads or writes of the store that failed.',

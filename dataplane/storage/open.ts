@@ -1,5 +1,5 @@
 import { SqlRingStore } from '../../cells/contract/ring-store-sql.ts';
-import { type Database, type DatabaseHooks, numberColumn, statement } from '../../cells/contract/sql/database.ts';
+import type { Database, DatabaseHooks } from '../../cells/contract/sql/database.ts';
 import { openDatabase } from '../../cells/contract/sql/open-database.ts';
 import { SqlChannelLog } from './channel-log.ts';
 import { SqlDirectory } from './directory.ts';
@@ -26,16 +26,14 @@ export async function openStore(url: string, hooks?: DatabaseHooks): Promise<Sto
 }
 
 export function storeOver(db: Database, ringDb: Database): Store {
+  const ring = new SqlRingStore(ringDb);
   return {
-    ring: new SqlRingStore(ringDb),
+    ring,
     log: new SqlChannelLog(db),
     directory: new SqlDirectory(db),
     leases: new SqlLeases(db),
     migrate: () => migrate(db),
-    wallMs: async (withinMs) => {
-      const [row] = await ringDb.query(statement(`SELECT ${db.dialect.nowMs} AS now`), withinMs);
-      return numberColumn(row!.now);
-    },
+    wallMs: (withinMs) => ring.wallMs(withinMs),
     close: async () => {
       await Promise.all([db.close(), ringDb.close()]);
     },

@@ -143,6 +143,13 @@ export const CASES: readonly Case[] = [
   },
   {
     alert: 'ChatcellsClockSkew',
+    name: 'a control-plane replica is 20 s ahead',
+    series: { 'clock_skew_ms{instance="x1"}': steady('20000+0'), 'clock_skew_ms{instance="c1"}': steady('40+0') },
+    atMinutes: 5,
+    fires: [{ instance: 'x1' }],
+  },
+  {
+    alert: 'ChatcellsClockSkew',
     name: 'one bad reading',
     series: { 'clock_skew_ms{instance="c1"}': '0 0 2000 0x60' },
     atMinutes: 1,
