@@ -309,25 +309,28 @@ test('a pinned slot goes to its Pod by a planned handoff, and stays when it is u
   assert.equal(ownerOf(await rig.table()), pod);
 });
 
+const slotsAt = (table: RingTable, index: number): number[] =>
+  Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => table.owner[slot] === index);
+
+/** Every server reports; resolves with the Pods that have more than one of the hot slots. */
+async function reportLoad(rig: Rig, hot: readonly number[], counter: number): Promise<string[]> {
+  const table = await rig.table();
+  const crowded: string[] = [];
+  for (const [index, { incarnation, pod }] of table.members.entries()) {
+    const hottest = slotsAt(table, index).flatMap((s): [number, number][] => (hot.includes(s) ? [[s, 400]] : []));
+    if (hottest.length > 1) crowded.push(pod);
+    await rig.store.reportLoad({ incarnation, ring: RING, counter, perSecond: 100 + 400 * hottest.length, hottest });
+  }
+  return crowded;
+}
+
 test('hot slots change places after a while of rest, within their budget; switched off, nothing moves', async () => {
   const rig = await Rig.start({ managers: 3 });
   for (let n = 0; n < 6; n++) rig.join(n);
   await rig.rounds(4);
   const start = await rig.table();
-  const slotsAt = (table: RingTable, index: number): number[] =>
-    Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => table.owner[slot] === index);
   const hot = slotsAt(start, 0).slice(0, 4);
-  /** Every server reports; resolves with the Pods that have more than one of the hot slots. */
-  const report = async (counter: number): Promise<string[]> => {
-    const table = await rig.table();
-    const crowded: string[] = [];
-    for (const [index, { incarnation, pod }] of table.members.entries()) {
-      const hottest = slotsAt(table, index).flatMap((s): [number, number][] => (hot.includes(s) ? [[s, 400]] : []));
-      if (hottest.length > 1) crowded.push(pod);
-      await rig.store.reportLoad({ incarnation, ring: RING, counter, perSecond: 100 + 400 * hottest.length, hottest });
-    }
-    return crowded;
-  };
+  const report = (counter: number): Promise<string[]> => reportLoad(rig, hot, counter);
   withSpec(rig, { hotSlots: { enabled: false } });
   assert.equal((await report(1)).length, 1);
   await rig.rounds(60);
@@ -342,6 +345,29 @@ test('hot slots change places after a while of rest, within their budget; switch
   const podOf = (t: RingTable, slot: number): string => t.members[t.owner[slot]!]!.pod;
   const moved = Array.from({ length: SLOTS }, (_, slot) => slot).filter((s) => podOf(start, s) !== podOf(end, s));
   assert.ok(moved.length <= 16, `${moved.length} moved`);
+});
+
+test('a replica that has just started lets all slots rest, also when it has read the table before its first round', async () => {
+  const rig = await Rig.start();
+  rig.clock.now = 3_600_000; // the machine was up for long before
+  for (let n = 0; n < 6; n++) rig.join(n);
+  await rig.rounds(4);
+  rig.managers.length = 0;
+  rig.addManager();
+  await rig.managers[0]!.tables.poll();
+  const { owner } = await rig.table();
+  const hot = [...owner.keys()].filter((slot) => owner[slot] === 0).slice(0, 4);
+  let counter = 0;
+  const tensOfSeconds = async (n: number): Promise<void> => {
+    for (let i = 0; i < n; i++) {
+      await reportLoad(rig, hot, ++counter);
+      await rig.rounds(10);
+    }
+  };
+  await tensOfSeconds(28);
+  assert.deepEqual((await rig.table()).owner, owner, 'what moved before, nobody has seen');
+  await tensOfSeconds(10);
+  assert.notDeepEqual((await rig.table()).owner, owner);
 });
 
 test('a ring that is deleted and used by nobody leaves a table without members, above the epoch of its claims', async () => {

@@ -242,12 +242,20 @@ export class RingManager {
       budget: known?.budget ?? new MoveBudget(),
       goneSince: new Map<string, number>(),
       settled: '',
-      history: known?.history ?? new SlotHistory(),
+      history: known?.history ?? this.#begin(name),
       hot: known?.hot ?? new HotSlots(),
       seen: known?.seen ?? NOTHING_SEEN,
     };
     this.#managed.set(name, made);
     return made;
+  }
+
+  /** A table that was read before the first round was charged to nobody. */
+  #begin(name: string): SlotHistory {
+    const history = new SlotHistory();
+    const table = this.#options.tables.get(name);
+    if (table) history.observe(table, this.#options.clock.monotonicMs());
+    return history;
   }
 
   #cellsOf(ring: ChannelRing): Map<string, CellView> {
