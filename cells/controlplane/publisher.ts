@@ -3,8 +3,10 @@
  * snapshot source of the ADS server.
  */
 
+import { LABELS } from '../../crds/index.ts';
 import { StateFile } from '../contract/ads/state-file.ts';
 import type { Clock, Timer } from '../contract/clock.ts';
+import type { Pod } from '../contract/kube/index.ts';
 import type { Logger } from '../contract/process/log.ts';
 import type { RingTable } from '../contract/ring-table.ts';
 import { edgeWorld } from '../traffic/world.ts';
@@ -50,7 +52,7 @@ export class Publisher implements SnapshotSource {
   readonly #sharedBuilder = new SharedBuilder();
   /** By cell. */
   readonly #edges = new Map<string, EdgeConfig>();
-  /** Snapshots by edge address, made from the config and the listener held beside them. */
+  /** Snapshots by cell and edge address, made from the config and the listener held beside them; of edges that exist. */
   readonly #byEdge = new Map<string, { config: EdgeConfig; listener: Resource; snapshot: Snapshot }>();
   readonly #lastRefusal = new Map<string, string>();
   #dataplane: Snapshot | undefined;
@@ -151,7 +153,8 @@ export class Publisher implements SnapshotSource {
       this.#lastRefusal.set(cell, words);
     }
     for (const cell of this.#edges.keys()) if (!known.has(cell)) this.#edges.delete(cell);
-    for (const [key, { config }] of this.#byEdge) if (!known.has(config.cell)) this.#byEdge.delete(key);
+    const edges = new Set([...observed.pods.values()].flatMap(edgeKey));
+    for (const key of this.#byEdge.keys()) if (!edges.has(key)) this.#byEdge.delete(key);
   }
 
   #toSave(): Saved {
@@ -167,6 +170,10 @@ export class Publisher implements SnapshotSource {
       dataplane: [...(this.#dataplane?.types ?? [])].map(([type, list]) => [type, [...list.values()].map(save)]),
     };
   }
+}
+
+function edgeKey({ metadata: { labels }, status }: Pod): string[] {
+  return labels?.[LABELS.component] === 'edge' ? [`${labels[LABELS.cell]}/${status?.podIP}`] : [];
 }
 
 const save = ({ name, version, bytes, needs }: Resource): SavedResource => ({
