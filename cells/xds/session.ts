@@ -11,14 +11,9 @@
  *   that each time the rest is smaller.
  */
 import type { DeltaRequest, DeltaResponse } from '../contract/ads/messages.ts';
+import { type Held, HeldResources } from './held.ts';
 import type { Resource, ResourceRef, Resources, Snapshot } from './snapshot.ts';
 import { ENVOY, MAKE_ORDER } from './types.ts';
-
-/** A resource as a node was sent it; without bytes when it has it from an earlier stream. */
-export interface Held {
-  version: string;
-  bytes?: Uint8Array;
-}
 
 interface InFlight {
   nonce: string;
@@ -40,9 +35,9 @@ export interface TypeView {
   wildcard: boolean;
   names: Set<string>;
   /** By name, what the node was last sent, whether or not it has answered or refused it. */
-  sent: Map<string, Held>;
+  sent: HeldResources;
   /** By name, what it has acknowledged, and so has in force. */
-  acked: Map<string, Held>;
+  acked: HeldResources;
   /** Names just subscribed to: to be answered even when nothing changed, or when there is no such resource. */
   owed: Set<string>;
   /** The first wildcard request gets an answer even when it is empty. */
@@ -109,8 +104,9 @@ export class Session {
     view.diff = undefined;
     this.types.set(request.type_url, view);
     for (const [name, version] of Object.entries(request.initial_resource_versions ?? {})) {
-      view.sent.set(name, { version });
-      view.acked.set(name, { version });
+      const held = { version };
+      view.sent.set(name, held);
+      view.acked.set(name, held);
     }
   }
 
@@ -317,8 +313,8 @@ const missing = (names: Iterable<string>, held: ReadonlyMap<string, unknown> | u
 const newView = (): TypeView => ({
   wildcard: false,
   names: new Set(),
-  sent: new Map(),
-  acked: new Map(),
+  sent: new HeldResources(),
+  acked: new HeldResources(),
   owed: new Set(),
   owesFirst: false,
   diff: undefined,
