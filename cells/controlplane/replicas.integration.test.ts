@@ -122,6 +122,8 @@ test('who is connected to one replica has acknowledged for all', async () => {
   await until(async () => (await nodes(PLANES.one)).some((n) => n.id === EDGE.id && n.converged), 'it is synced');
   assert.ok(!(await nodes(PLANES.two)).some((n) => n.role === 'edge'), 'the edge is not connected to the other one');
   for (const ip of Object.values(PLANES)) {
+    // A replica that has read no heartbeats yet has no figures.
+    await until(async () => Array.isArray(await debug(ip, 'cells')), 'it has read the store');
     const [figures] = await debug<{ unreachableEdges?: string[]; refusals?: object[] }[]>(ip, 'cells');
     assert.deepEqual([figures?.unreachableEdges, figures?.refusals], [[], []], ip);
   }

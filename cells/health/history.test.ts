@@ -169,7 +169,7 @@ test('after the wall clock was set back the history goes on: buckets have the nu
     wrong.ms = right.ms;
     assert.equal(wrong.history.report().bucket, right.history.report().bucket, `${backMs} ms`);
     assert.deepEqual(wrong.history.report().observers, ['zone-a']);
-    assert.equal(wrong.history.cellLoads()['cell-b']?.requests, 50, 'what was seen before is not lost');
+    assert.equal(wrong.history.cellLoads()['cell-b']?.['zone-a']?.requests, 50, 'what was seen before is not lost');
     rounds(20, [right, wrong], seen);
     const report = combine(right.history.report(), [wrong.history.report()]);
     assert.equal(report.missingReplicas, 0);
