@@ -71,6 +71,28 @@ test('a Workspace gets its id and key once, also when its status is lost', async
   });
 });
 
+test('a token Secret without its label is taken back; that of somebody else is said, and not asked for by writes', async () => {
+  const secret = (workspace: string) => bed.ref('Secret', `${workspace}-token-key`, 'v1');
+  const label = 'app.kubernetes.io/managed-by';
+  const labelOf = async () => (await bed.client.get(secret('acme')))?.metadata.labels?.[label];
+  const { status: before } = await bed.workspace('acme');
+  await bed.client.mergePatch(secret('acme'), { metadata: { labels: { [label]: null } } }, USER);
+  await eventually(async () => assert.equal(await labelOf(), 'chatcells-operator'));
+  assert.deepEqual((await bed.workspace('acme')).status, before);
+
+  const metadata = { name: 'taken-token-key', namespace: bed.namespace };
+  await bed.client.create({ apiVersion: 'v1', kind: 'Secret', metadata, stringData: { mine: 'yes' } }, USER);
+  const start = await writesSeen(bed.api, ['secrets']);
+  await bed.apply('Workspace', 'taken', { displayName: 'Taken', ring: 'main' });
+  await eventually(async () =>
+    assert.equal(conditionOf(await bed.workspace('taken'), 'Ready')?.reason, 'TokenSecretForeign'),
+  );
+  assert.equal(await writesSeen(bed.api, ['secrets']), start);
+  await bed.client.delete(secret('taken'));
+  await eventually(async () => assert.ok(isTrue(await bed.workspace('taken'), 'Ready')), 30_000);
+  await bed.client.delete(bed.ref('Workspace', 'taken'));
+});
+
 test('nothing is written at steady state', async () => {
   // Settled when two askings of the control plane pass without a write.
   const asked = async (times: number): Promise<void> => {

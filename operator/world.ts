@@ -28,7 +28,7 @@ export interface World {
   practices: ReadonlyMap<string, PracticeDrain>;
   /** Every Pod with our name label. */
   pods: ReadonlyMap<string, Pod>;
-  /** Of the operator's making only. */
+  /** Those with the operator's label only. */
   secrets: ReadonlyMap<string, Secret>;
   owned(kind: KnownKind): ReadonlyMap<string, KubeObject>;
 }

@@ -3,7 +3,7 @@
  * can win; the status follows it. So a lost status, or two operators at once, never lead to a second id.
  *
  * Needs (namespaced): chatcells.dev workspaces: get list watch, workspaces/status: patch, channelrings: get list watch;
- * core secrets: create get list watch; events.k8s.io events: create patch.
+ * core secrets: create get list patch watch; events.k8s.io events: create patch.
  */
 import { generateKeyPairSync } from 'node:crypto';
 import { type WorkspaceId, workspaceId } from '../../../cells/contract/ids.ts';
@@ -20,9 +20,10 @@ import {
 import { mintPlaced } from '../../../cells/placement/place.ts';
 import { LABELS, type Workspace } from '../../../crds/index.ts';
 import { stampConditions, statusIsCurrent, transitions } from '../../runtime/conditions.ts';
-import { DONE, type Outcome } from '../../runtime/controller.ts';
+import { DONE, type Outcome, requeueAfter } from '../../runtime/controller.ts';
 import type { ControllerSpec } from '../../runtime/manager.ts';
-import { API, MANAGED_BY, type World } from '../../world.ts';
+import { ownedBy } from '../../runtime/owned.ts';
+import { API, MANAGED_BY, type Secret, type World } from '../../world.ts';
 import { ownerOf } from '../cell/names.ts';
 import { decideWorkspace, type ObservedWorkspace, type WorkspaceDecision, type WorkspacePart } from './decide.ts';
 
@@ -56,22 +57,34 @@ export function workspaceController(deps: WorkspaceDeps): ControllerSpec {
 const workspacesOfRing = (world: World, ring: string): string[] =>
   [...world.workspaces].filter(([, w]) => `${w.metadata.namespace}/${w.spec.ring}` === ring).map(([key]) => key);
 
-function gather({ world, shards }: WorkspaceDeps, key: string): ObservedWorkspace | undefined {
+async function gather(deps: WorkspaceDeps, key: string): Promise<ObservedWorkspace | undefined> {
+  const { world, shards } = deps;
   const workspace = world.workspaces.get(key);
   if (!workspace) return undefined;
   const { name, namespace } = workspace.metadata;
-  const secret = world.secrets.get(`${namespace}/${tokenSecretName(name)}`);
+  const watched = world.secrets.get(`${namespace}/${tokenSecretName(name)}`);
   const ring = world.rings.get(`${namespace}/${workspace.spec.ring}`);
   return {
     workspace,
-    secret: secret === undefined ? 'absent' : (decodeTokenKey(secret.data) ?? 'unreadable'),
+    secret: watched ? contentOf(watched) : await unseenSecret(deps, workspace),
     ringCells: ring?.metadata.deletionTimestamp === undefined ? ring?.spec.cells : undefined,
     shards,
   };
 }
 
+const contentOf = ({ data }: Secret): TokenKey | 'unreadable' => decodeTokenKey(data) ?? 'unreadable';
+
+/** What has the name of the Secret and is not seen: without our label, or not yet. */
+async function unseenSecret({ client }: WorkspaceDeps, { metadata }: Workspace): Promise<ObservedWorkspace['secret']> {
+  const { name, namespace, uid } = metadata;
+  const live = await client.get<Secret>({ apiVersion: 'v1', kind: 'Secret', namespace, name: tokenSecretName(name) });
+  if (live === undefined) return 'absent';
+  if (live.metadata.labels?.[LABELS.managedBy] === MANAGED_BY) return contentOf(live);
+  return ownedBy(live, uid) ? 'unlabelled' : 'foreign';
+}
+
 async function reconcile(deps: WorkspaceDeps, key: string): Promise<Outcome> {
-  const observed = gather(deps, key);
+  const observed = await gather(deps, key);
   if (!observed) return DONE;
   const decision = decideWorkspace(observed);
   switch (decision.kind) {
@@ -80,13 +93,23 @@ async function reconcile(deps: WorkspaceDeps, key: string): Promise<Outcome> {
     case 'mint':
       await createSecret(deps, observed.workspace, decision);
       return DONE; // the Secret's own event brings the key back
+    case 'label':
+      await labelSecret(deps, observed.workspace);
+      return DONE; // as does this one
     case 'run':
       await applyStatus(deps, observed.workspace, decision.status);
-      return DONE;
+      return decision.retryMs === undefined ? DONE : requeueAfter(decision.retryMs);
   }
 }
 
-/** Refused with 409 when there is one already, which the reflector has not shown yet: tried again with back-off. */
+const SECRET_LABELS = { [LABELS.name]: 'chatcells', [LABELS.managedBy]: MANAGED_BY };
+
+async function labelSecret({ client }: WorkspaceDeps, { metadata: { name, namespace } }: Workspace): Promise<void> {
+  const ref = { apiVersion: 'v1', kind: 'Secret', namespace, name: tokenSecretName(name) } as const;
+  await client.mergePatch(ref, { metadata: { labels: SECRET_LABELS } }, { fieldManager: MANAGER });
+}
+
+/** Refused with 409 when one was made since it was looked for: tried again with back-off. */
 async function createSecret(
   deps: WorkspaceDeps,
   workspace: Workspace,
@@ -107,7 +130,7 @@ async function createSecret(
       metadata: {
         name: tokenSecretName(name),
         namespace,
-        labels: { [LABELS.name]: 'chatcells', [LABELS.managedBy]: MANAGED_BY },
+        labels: SECRET_LABELS,
         ownerReferences: [ownerOf(workspace)],
       },
       type: 'chatcells.dev/token-key',

@@ -79,6 +79,7 @@ const reasons: [reason: string, changes: Partial<ObservedWorkspace>][] = [
   ['ShardNotFound', { workspace: testWorkspace('acme', { placement: { shard: '-40' } }) }],
   ['LiesElsewhere', { workspace: testWorkspace('acme', { placement: { shard: '80-' } }) }],
   ['TokenSecretUnreadable', { secret: 'unreadable' }],
+  ['TokenSecretForeign', { secret: 'foreign' }],
   ['Suspended', { workspace: testWorkspace('acme', { suspended: true }) }],
 ];
 for (const [reason, changes] of reasons) {
@@ -89,6 +90,27 @@ for (const [reason, changes] of reasons) {
     assert.ok((ready(o)?.message ?? '').length > 20);
   });
 }
+
+test('a Secret that somebody else made is looked for again, and no id is minted before it is gone', () => {
+  const d = decideWorkspace(observed({ secret: 'foreign' }));
+  assert.deepEqual(
+    [ran(d).workspaceId, ready(observed({ secret: 'foreign' }))?.reason],
+    [undefined, 'TokenSecretForeign'],
+  );
+  assert.match(ready(observed({ secret: 'foreign' }))?.message ?? '', /acme-token-key .* delete it/);
+  assert.ok(d.kind === 'run' && d.retryMs);
+  assert.equal(ready(observed({ secret: 'unreadable' }))?.reason, 'TokenSecretUnreadable', 'without an id as well');
+  const known = testWorkspace('acme', {}, { workspaceId: ID, tokenKeys: [{ kid: 'k1', x: 'x-k1' }] });
+  const { workspaceId: id, tokenKeys } = ran(decideWorkspace(observed({ workspace: known, secret: 'foreign' })));
+  assert.deepEqual([id, tokenKeys], [ID, [{ kid: 'k1', x: 'x-k1' }]], 'its tokens stay good');
+});
+
+test('a Secret that has lost its label gets it back', () => {
+  assert.deepEqual(decideWorkspace(observed({ secret: 'unlabelled' })), { kind: 'label' });
+  const going = testWorkspace('acme');
+  going.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
+  assert.equal(decideWorkspace(observed({ workspace: going, secret: 'unlabelled' })).kind, 'ignore');
+});
 
 test('no id is minted for a shard that does not exist, nor for a Workspace that goes', () => {
   const wrong = testWorkspace('acme', { placement: { shard: '-40' } });

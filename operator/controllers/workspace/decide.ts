@@ -10,8 +10,11 @@ import { condition, type NewCondition } from '../../runtime/conditions.ts';
 
 export interface ObservedWorkspace {
   workspace: Workspace;
-  /** The Secret of the workspace: absent, unreadable, or its content. */
-  secret: 'absent' | 'unreadable' | TokenKey;
+  /**
+   * The Secret of the workspace: its content, or what is wrong with it. `unlabelled`: it is the Workspace's and has lost
+   * the label that it is found by. `foreign`: somebody else made it, with the name that ours would have.
+   */
+  secret: 'absent' | 'unlabelled' | 'foreign' | 'unreadable' | TokenKey;
   /** Cells of the ring that the workspace names; undefined when there is no such ring. */
   ringCells: readonly string[] | undefined;
   /** Shards of the message keyspace. */
@@ -26,7 +29,12 @@ export type WorkspaceDecision =
   | { kind: 'ignore' }
   /** Make the Secret: with a new key, and with this id or a new one that lies in the shard. The rest comes after. */
   | { kind: 'mint'; workspaceId: WorkspaceId | undefined; shard: string }
-  | { kind: 'run'; status: WorkspacePart };
+  /** Give the Secret its label back. The rest comes after. */
+  | { kind: 'label' }
+  | { kind: 'run'; status: WorkspacePart; retryMs: number | undefined };
+
+/** A Secret without our label is not watched: whether it is still there has to be asked. */
+const FOREIGN_POLL_MS = 10_000;
 
 /** Old keys stay, so that tokens signed by them stay good until they expire. */
 const MAX_KEYS = 4;
@@ -35,12 +43,17 @@ export function decideWorkspace(observed: ObservedWorkspace): WorkspaceDecision 
   const { workspace, secret } = observed;
   const { annotations, deletionTimestamp } = workspace.metadata;
   if (annotations?.[ANNOTATIONS.reconcile] === 'disabled' || deletionTimestamp !== undefined) return { kind: 'ignore' };
+  if (secret === 'unlabelled') return { kind: 'label' };
   const known = workspace.status?.workspaceId as WorkspaceId | undefined;
   const shard = wantedShard(observed);
   if (secret === 'absent' && known !== undefined) return { kind: 'mint', workspaceId: known, shard: 'auto' };
   if (secret === 'absent' && shard !== undefined) return { kind: 'mint', workspaceId: undefined, shard };
   const id = known ?? (typeof secret === 'object' ? secret.workspaceId : undefined);
-  return { kind: 'run', status: statusOf(observed, id) };
+  return {
+    kind: 'run',
+    status: statusOf(observed, id),
+    retryMs: secret === 'foreign' ? FOREIGN_POLL_MS : undefined,
+  };
 }
 
 /** "auto", or the shard as it is named in the keyspace; undefined when the keyspace has none of that range. */
@@ -59,7 +72,7 @@ function statusOf(observed: ObservedWorkspace, id: WorkspaceId | undefined): Wor
   const fresh = key ? [{ kid: key.kid, x: key.jwk.x }] : [];
   const kept = before.filter((k) => !fresh.some((f) => f.kid === k.kid)).slice(0, MAX_KEYS - fresh.length);
   const lies = id === undefined ? undefined : shards.find((s) => shardContains(s, keyspaceId(numberOf(id))));
-  const placed = placedCondition(observed, lies);
+  const placed = placedCondition(observed, id, lies);
   return {
     workspaceId: id,
     placement: lies === undefined ? undefined : { keyspace: workspace.spec.placement?.keyspace ?? 'chat', shard: lies },
@@ -74,7 +87,11 @@ function statusOf(observed: ObservedWorkspace, id: WorkspaceId | undefined): Wor
   };
 }
 
-function placedCondition(observed: ObservedWorkspace, lies: string | undefined): NewCondition {
+function placedCondition(
+  observed: ObservedWorkspace,
+  id: WorkspaceId | undefined,
+  lies: string | undefined,
+): NewCondition {
   const wanted = observed.workspace.spec.placement?.shard ?? 'auto';
   const shard = wantedShard(observed);
   const all = observed.shards.join(', ');
@@ -86,6 +103,8 @@ function placedCondition(observed: ObservedWorkspace, lies: string | undefined):
       `The keyspace has no shard ${wanted}, only ${all}: correct spec.placement.shard.`,
     );
   }
+  if (id === undefined)
+    return condition('Placed', false, 'NotPlaced', 'The workspace has no id yet: it comes with its Secret.');
   if (lies === undefined)
     return condition('Placed', false, 'NotPlaced', `The workspace lies in none of the shards ${all}.`);
   if (shard !== 'auto' && shard !== lies) {
@@ -119,15 +138,20 @@ function readyCondition(observed: ObservedWorkspace, placed: NewCondition, hasKe
   const { workspace, ringCells, secret } = observed;
   const no = (reason: string, message: string): NewCondition => condition('Ready', false, reason, message);
   const name = tokenSecretName(workspace.metadata.name);
-  if (placed.status !== 'True') return no(placed.reason, placed.message);
-  if (ringCells === undefined)
-    return no('RingNotFound', `There is no ChannelRing ${workspace.spec.ring}: create it, or correct spec.ring.`);
-  if (outside(observed).length > 0) return no('RingOutsideCells', ringOutside(observed).message);
+  if (secret === 'foreign')
+    return no(
+      'TokenSecretForeign',
+      `Secret ${name} was made by somebody else, and the signing key has to have its name: keep it under another one, and delete it.`,
+    );
   if (secret === 'unreadable')
     return no(
       'TokenSecretUnreadable',
       `Secret ${name} does not hold a signing key: mend it, or delete it to get a new one.`,
     );
+  if (placed.status !== 'True') return no(placed.reason, placed.message);
+  if (ringCells === undefined)
+    return no('RingNotFound', `There is no ChannelRing ${workspace.spec.ring}: create it, or correct spec.ring.`);
+  if (outside(observed).length > 0) return no('RingOutsideCells', ringOutside(observed).message);
   if (!hasKey)
     return no('TokenSecretForeign', `Secret ${name} belongs to another workspace id: delete it to get a new key.`);
   if (workspace.spec.suspended) return no('Suspended', 'spec.suspended is set: tokens are refused.');
