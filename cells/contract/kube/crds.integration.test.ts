@@ -51,6 +51,12 @@ test('defaults: a Cell needs its region and zone alone', async () => {
   assert.equal(cell.spec.capacity?.connections, 50_000);
 });
 
+test('what a container may use is any quantity', async () => {
+  const resources = { requests: { cpu: 1, memory: '1.5Gi' }, limits: { cpu: '500m', memory: '1e9' } };
+  const cell = await create<Cell>('Cell', 'sized', { region: 'r', zone: 'z', gateways: { resources } });
+  assert.deepEqual(cell.spec.gateways?.resources, resources);
+});
+
 test('a Cell never changes its zone or region', async () => {
   await create('Cell', 'fixed', { region: 'r', zone: 'z' });
   await refused(patch('Cell', 'fixed', { zone: 'other' }), /zone is immutable: create a new Cell/);
@@ -64,6 +70,11 @@ const badCells: [what: string, spec: object, words: RegExp][] = [
   ['a target out of range', { region: 'r', zone: 'z', drain: { targetWeight: 200 } }, /less than or equal to 100/],
   ['an interval without a unit', { region: 'r', zone: 'z', drain: { stepInterval: '2' } }, /should match/],
   ['an interval of nothing', { region: 'r', zone: 'z', drain: { stepInterval: '0ms' } }, /from 100ms to 60m/],
+  [
+    'a quantity that is none',
+    { region: 'r', zone: 'z', gateways: { resources: { limits: { cpu: 'two' } } } },
+    /should match/,
+  ],
   ['a zone that no label can hold', { region: 'r', zone: 'zone a' }, /should match/],
   ['a region that no label can hold', { region: 'eu/west', zone: 'z' }, /should match/],
   ['an error rate above 1', { region: 'r', zone: 'z', drain: { maxErrorRate: '1.5' } }, /should match/],
