@@ -27,12 +27,19 @@ const DRAIN_MS = 240_000;
 /** A drain as a person would have it in an emergency; the default would take 200 s. */
 const PACE = { stepPercent: 10, stepInterval: '500ms' };
 const OPERATORS = 3;
+const CELLS = ['cell-a', 'cell-b', 'cell-c'];
+/** The window, until nothing of the round before is in it, and the time that a zone has to be well then. */
+const CLEAR_MS = (2 + 5 + 2) * 60_000;
 
 const secondsSince = (at: number): number => Math.round((performance.now() - at) / 100) / 10;
 const gray = ({ conditions }: CellNow): Condition | undefined => conditions.find((c) => c.type === 'GrayFailure');
 
 /** Makes a zone's links to the other zones lossy, waits for the verdict, and heals them whatever happens. */
 async function lossy(system: System, round: Round, cell: string, act: (began: number) => Promise<void>): Promise<void> {
+  await until('no zone is suspect', CLEAR_MS, async () => {
+    const cells = await Promise.all(CELLS.map((name) => cellNow(system.status, name)));
+    return cells.every((c) => gray(c)?.status !== 'True') || undefined;
+  });
   const { zone } = await cellNow(system.status, cell);
   round.fault(`${zone} loses ${LOSS} % of the packets of its links to the other zones`);
   const began = performance.now();
@@ -46,7 +53,7 @@ async function lossy(system: System, round: Round, cell: string, act: (began: nu
     round.note('noticed_s', seconds);
     round.say(`noticed after ${seconds} s (${noticed.reason}): ${noticed.message}`);
     round.expect(seconds <= NOTICED_S, `it was noticed after ${seconds} s, more than ${NOTICED_S} s`);
-    for (const other of ['cell-a', 'cell-b', 'cell-c'].filter((c) => c !== cell))
+    for (const other of CELLS.filter((c) => c !== cell))
       round.expect(gray(await cellNow(system.status, other))?.status !== 'True', `${other} is suspect too`);
     await act(began);
   } finally {
