@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { until } from '../system/command.ts';
 import { podMetric, pods } from '../system/figures.ts';
-import { cellNow, eventReasons, patchCell, setOperator } from '../system/gray.ts';
+import { cellNow, eventReasons, patchCell, setOperator, untilNoneIsSuspect } from '../system/gray.ts';
 import type { Round } from './round.ts';
 import type { Scenario } from './scenario.ts';
 import type { System } from './system.ts';
@@ -40,6 +40,8 @@ async function alone(
   round: Round,
   ill: { what: string; noticedS: number; make: (gateway: Gateway) => Promise<() => Promise<void>> },
 ): Promise<void> {
+  // Of a suspect zone no gateway is drained alone.
+  await untilNoneIsSuspect(system.status, [CELL]);
   await patchCell(system.status, CELL, { gateways: { replicas: REPLICAS } });
   const [victim] = await until(`${REPLICAS} gateways in ${CELL}`, 90_000, async () => {
     const all = await gateways(system);

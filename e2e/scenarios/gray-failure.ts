@@ -6,13 +6,13 @@
 import { chatctl, until } from '../system/command.ts';
 import { zonePairs } from '../system/figures.ts';
 import {
-  type CellNow,
-  type Condition,
   cellNow,
   eventReasons,
+  gray,
   leaderZone,
   patchCell,
   scaleOperators,
+  untilNoneIsSuspect,
 } from '../system/gray.ts';
 import type { Round } from './round.ts';
 import type { Scenario } from './scenario.ts';
@@ -28,18 +28,12 @@ const DRAIN_MS = 240_000;
 const PACE = { stepPercent: 10, stepInterval: '500ms' };
 const OPERATORS = 3;
 const CELLS = ['cell-a', 'cell-b', 'cell-c'];
-/** The window, until nothing of the round before is in it, and the time that a zone has to be well then. */
-const CLEAR_MS = (2 + 5 + 2) * 60_000;
 
 const secondsSince = (at: number): number => Math.round((performance.now() - at) / 100) / 10;
-const gray = ({ conditions }: CellNow): Condition | undefined => conditions.find((c) => c.type === 'GrayFailure');
 
 /** Makes a zone's links to the other zones lossy, waits for the verdict, and heals them whatever happens. */
 async function lossy(system: System, round: Round, cell: string, act: (began: number) => Promise<void>): Promise<void> {
-  await until('no zone is suspect', CLEAR_MS, async () => {
-    const cells = await Promise.all(CELLS.map((name) => cellNow(system.status, name)));
-    return cells.every((c) => gray(c)?.status !== 'True') || undefined;
-  });
+  await untilNoneIsSuspect(system.status, CELLS);
   const { zone } = await cellNow(system.status, cell);
   round.fault(`${zone} loses ${LOSS} % of the packets of its links to the other zones`);
   const began = performance.now();

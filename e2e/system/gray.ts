@@ -1,5 +1,9 @@
 /** What gray failures are watched by: a Cell as it is now, its Events, who leads. And the knobs that set them up. */
+import { until } from './command.ts';
 import { type ClusterStatus, kubectl, NAMESPACE } from './install.ts';
+
+/** The window, until nothing of an earlier fault is in it, and the time that a zone has to be well then. */
+const CLEAR_MS = (2 + 5 + 2) * 60_000;
 
 export interface Condition {
   type: string;
@@ -41,6 +45,17 @@ export async function cellNow(cluster: ClusterStatus, cell: string): Promise<Cel
     drainingGateways: status.drainingGateways ?? [],
   };
 }
+
+/** What was found of its zone. */
+export const gray = ({ conditions }: CellNow): Condition | undefined =>
+  conditions.find((c) => c.type === 'GrayFailure');
+
+/** Resolves when the zones of these Cells are well, as far as anybody knows. */
+export const untilNoneIsSuspect = (cluster: ClusterStatus, cells: readonly string[]): Promise<true> =>
+  until(`no zone of ${cells.join(', ')} is suspect`, CLEAR_MS, async () => {
+    const now = await Promise.all(cells.map((name) => cellNow(cluster, name)));
+    return now.every((c) => gray(c)?.status !== 'True') || undefined;
+  });
 
 /** Merged into its spec. */
 export const patchCell = (cluster: ClusterStatus, cell: string, spec: object): Promise<string> =>
