@@ -39,6 +39,9 @@ test('a drain is refused when the others have no room, unless forced', () => {
   assert.equal(refusal({ ...input, target: 50, force: false, loads }), undefined); // 450 fit into 500
   const going = [cell('b', { drain: { targetWeight: 60 } }, { weight: 100 })];
   assert.match(refusal({ ...input, others: going, force: false, loads }) ?? '', /room for 100:/, 'b goes to 60 %');
+  const drains = cell('c', { drain: { targetWeight: 0 } }, { weight: 50, drain: { phase: 'Draining' } });
+  const busy = { ...input, others: [cell('b'), drains], force: false, loads: [...loads, load('c', 300, 1000)] };
+  assert.match(refusal(busy) ?? '', /room for 200:/, 'c has 300 to move there');
 });
 
 test('progress: done only when the cell is empty, with the blocker named', () => {

@@ -132,10 +132,18 @@ export function refusal({ cell, others, target, force, loads }: GuardInput): str
   if (own === undefined || weight === 0) return undefined;
   const need = Math.ceil((own.sockets * Math.max(0, weight - target)) / weight);
   const loadOf = (o: Cell) => loads.find((l) => l.cell === o.metadata.name);
-  const room = taking.reduce((sum, o) => sum + roomIn(o, loadOf(o)), 0);
+  const free = taking.reduce((sum, o) => sum + roomIn(o, loadOf(o)), 0);
+  const room = Math.max(0, free - others.reduce((sum, o) => sum + leavingOf(o, loadOf(o)), 0));
   return need > room
     ? `${need} sockets are to move and the other Cells have room for ${room}: add capacity, or use --force`
     : undefined;
+}
+
+/** Sockets that a drain under way has still to move: the room is theirs. */
+function leavingOf(cell: Cell, load: CellLoad | undefined): number {
+  const { weight = 0, drain } = cell.status ?? {};
+  if (load === undefined || drain?.phase !== 'Draining') return 0;
+  return weight === 0 ? load.sockets : Math.ceil((load.sockets * Math.max(0, weight - targetOf(cell))) / weight);
 }
 
 /** Of a Cell at half its weight, or going there, half the capacity: as the operator counts it. */

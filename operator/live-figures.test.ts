@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import type { Pod } from '../cells/contract/kube/objects.ts';
 import { systemClock } from '../cells/contract/system-clock.ts';
 import { LABELS } from '../crds/index.ts';
-import { ControlplaneFigures } from './live-figures.ts';
+import { ControlplaneFigures, hasEnded } from './live-figures.ts';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -18,13 +18,20 @@ afterEach(() => {
 
 /** What one replica answers with; `hangs`: nothing, ever. */
 type Replica = object | 'hangs' | 'fails';
+/** Requests that nobody has answered, and whose sender still waits. */
+let hanging = 0;
 
 /** Figures of a control plane of these replicas, which are asked in this order. */
 async function figuresOf(...replicas: Replica[]): Promise<ControlplaneFigures> {
   const pods = new Map<string, Pod>();
   for (const [i, replica] of replicas.entries()) {
     const server = createServer((_, response) => {
-      if (replica !== 'hangs') response.writeHead(replica === 'fails' ? 503 : 200).end(JSON.stringify(replica));
+      if (replica === 'hangs') {
+        hanging++;
+        response.on('close', () => hanging--);
+      } else {
+        response.writeHead(replica === 'fails' ? 503 : 200).end(JSON.stringify(replica));
+      }
     });
     servers.push(server);
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
@@ -58,6 +65,7 @@ test('figures of Cells are of a replica that can read the store', async () => {
 test('a replica that does not answer holds nobody up', async () => {
   const figures = await figuresOf('hangs', 'hangs', cells(7, 0));
   assert.equal((await figures.cell('cell-a'))?.sockets, 7);
+  assert.equal(hanging, 2, 'the answer came before anybody was given up');
   assert.equal(await (await figuresOf('fails', 'fails')).cells(), undefined);
   assert.equal(await (await figuresOf()).cells(), undefined);
 });
@@ -66,4 +74,13 @@ test('figures of a ring are of the newest table', async () => {
   const ring = (epoch: number) => ({ epoch, members: [] });
   const figures = await figuresOf(ring(4), 'fails', ring(9), ring(8));
   assert.equal((await figures.ring('ns', 'main'))?.epoch, 9);
+});
+
+test('a ring has ended when one that has the newest table says so, and nobody is in it', async () => {
+  const ring = (epoch: number, held?: string, members: object[] = []) => ({ epoch, members, held });
+  const ended = async (...replicas: Replica[]): Promise<boolean> =>
+    hasEnded((await (await figuresOf(...replicas)).ring('ns', 'main'))!);
+  assert.equal(await ended(ring(5), ring(5, 'ended')), true, 'the other has not seen it yet');
+  assert.equal(await ended(ring(5, 'ended'), ring(6, undefined, [{ pod: 'p' }])), false, 'laid out again');
+  assert.equal(await ended(ring(6, 'ended', [{ pod: 'p' }])), false);
 });

@@ -84,7 +84,9 @@ export class ControlplaneFigures implements LiveFigures {
 
   ring(namespace: string, name: string): Promise<RingFigures | undefined> {
     const answers = this.#all(`/debug/v1/rings/${namespace}/${name}`, isRingFigures);
-    return answers.then((figures) => figures.sort((a, b) => b.epoch - a.epoch)[0]);
+    return answers.then(
+      (figures) => figures.sort((a, b) => b.epoch - a.epoch || Number(hasEnded(b)) - Number(hasEnded(a)))[0],
+    );
   }
 
   async health(): Promise<HealthReport | undefined> {
@@ -133,6 +135,9 @@ export class ControlplaneFigures implements LiveFigures {
       });
   }
 }
+
+/** The ring is deleted and nobody is in its table: what one replica knows, another may only not have seen yet. */
+export const hasEnded = ({ held, members }: RingFigures): boolean => held === 'ended' && members.length === 0;
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 

@@ -10,7 +10,11 @@ test('the skew is told each time; a clock that is a bucket off is said once, and
   };
   let ownMs = 0;
   const check = new ClockCheck({
-    ...{ store: { wallMs: async () => 1_000_000 }, clock: { wallMs: () => ownMs }, log: log as never },
+    ...{
+      store: { wallMs: async () => 1_000_000 },
+      clock: { wallMs: () => ownMs, monotonicMs: () => 0 },
+      log: log as never,
+    },
     onSkew: (ms) => skews.push(ms),
   });
   for (const skewMs of [40, -20_000, -20_001, 15_000, -9_000]) {

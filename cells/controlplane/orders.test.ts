@@ -80,6 +80,8 @@ test('a drain that is refused at its first step moves no slots, unless the zone 
   const condition = { type: 'GrayFailure', status: 'True' as const, reason: 'Draining', message: '' };
   const conditions = [{ ...condition, lastTransitionTime: '' }];
   assert.deepEqual(slots(refused(80, { conditions })), [true, false]);
+  const partial = { ...refused(80), spec: { ...refused(80).spec, drain: { targetWeight: 50 } } };
+  assert.deepEqual(slots(partial), [false, false], 'a partial drain moves none anyway');
   const undrain = cell('1', { weight: 0, drain: { phase: 'Blocked' } });
   assert.deepEqual(slots(undrain), [false, false]);
 });

@@ -61,9 +61,10 @@ export function workspaceEntryOf({ metadata, spec, status }: Workspace): Workspa
  * would move, slots too, stays. Of a suspect zone the slots leave all the same.
  */
 function isRefused(cell: Cell): boolean {
+  if (cell.spec.drain?.targetWeight !== 0) return false; // no other drain moves slots
   const { weight, drain } = cell.status ?? {};
   const atStart = drain?.phase === 'Blocked' && drain.fromWeight !== undefined && (weight ?? 0) >= drain.fromWeight;
-  return atStart && !isSuspect(cell) && cell.spec.drain?.initiator !== 'GrayFailure';
+  return atStart && !isSuspect(cell) && cell.spec.drain.initiator !== 'GrayFailure';
 }
 
 /** Whether the channel servers of the cell are to give up their slots: it is being emptied. */

@@ -148,6 +148,8 @@ export class RingManager {
 
   /** The operator lets the ring go once it is said to have ended. */
   async #end(name: string, table: RingTable | undefined, round: Round, managed: ManagedRing): Promise<void> {
+    // Another replica may have laid it out again, not knowing of the deletion yet.
+    if (managed.seen?.held === 'ended') managed.seen = { ...managed.seen, held: undefined };
     if (table) await this.#put(name, retire(table), []);
     const left = this.#options.tables.get(name);
     if (left !== undefined && left.members.length > 0) return;

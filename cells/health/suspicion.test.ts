@@ -41,6 +41,15 @@ test('nor does time in which nothing is known of the zone', () => {
   assert.deepEqual(suspects(s), ['zone-b']);
 });
 
+test('a zone without a Cell is forgotten: nothing would ever make it well', () => {
+  const s = new Suspicion(30_000);
+  s.observe(bad('zone-b'), 0);
+  s.keepOnly(new Set(['zone-a', 'zone-b']));
+  assert.deepEqual(suspects(s), ['zone-b']);
+  s.keepOnly(new Set(['zone-a']));
+  assert.deepEqual(suspects(s), []);
+});
+
 test('what was inherited clears like what was seen', () => {
   const s = new Suspicion(30_000);
   s.inherit(['zone-c']);

@@ -25,6 +25,11 @@ export class Suspicion {
     for (const zone of zones) if (!this.#zones.has(zone)) this.#zones.set(zone, { evidence: undefined, wellMs: 0 });
   }
 
+  /** Only of these zones there are Cells: of another nothing is ever measured, and a Cell that comes there is a new one. */
+  keepOnly(zones: ReadonlySet<string>): void {
+    for (const zone of this.#zones.keys()) if (!zones.has(zone)) this.#zones.delete(zone);
+  }
+
   /**
    * One verdict; undefined when there were no figures. Only time in which a zone is seen to be well makes it well: of a
    * drained one little is measured.

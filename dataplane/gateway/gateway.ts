@@ -51,6 +51,8 @@ export interface GatewayOptions {
 }
 
 const DEFAULT_ADMISSION = { inFlight: 64, queued: 10_000 };
+/** Workspaces in use that control is reminded of: half of what it holds. */
+const MOST_KEPT = 10_000;
 const SHUTDOWN_SPREAD_MS = 5_000;
 const SHUTDOWN_TICK_MS = 50;
 /** After the last goodbye: time for closing handshakes. */
@@ -216,6 +218,8 @@ export class Gateway {
    */
   #lookAtWorkspaces(): void {
     const { control, log } = this.#options;
+    // Of more than it keeps each would only drop the next, and all be asked for anew each time.
+    if (this.#byWorkspace.size > MOST_KEPT) return;
     for (const id of this.#byWorkspace.keys())
       control.workspace(id).then(
         (entry) => this.#onWorkspace(entry, id),

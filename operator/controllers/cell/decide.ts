@@ -61,16 +61,16 @@ function deletionWaits(waitsFor: readonly string[]): NewCondition {
 }
 
 function rolloutWaits({ metadata: { name }, status }: Cell): NewCondition {
-  // Its channel servers get no slots before, and mending it or draining it is of no use.
-  const isPaused = status?.drain?.phase === 'Paused';
-  const resume = `The drain or undrain of ${name} is paused: chatctl resume ${name} goes on.`;
-  const how = `If ${name} does not come up: mend it, or drain it; a Cell without traffic is not waited for.`;
-  return condition(
-    'Progressing',
-    true,
-    'RolloutWaits',
-    `New Pods wait until Cell ${name} has its own. ${isPaused ? resume : how}`,
-  );
+  const how = howToGoOn(name, status?.drain);
+  return condition('Progressing', true, 'RolloutWaits', `New Pods wait until Cell ${name} has its own. ${how}`);
+}
+
+/** Channel servers of a Cell whose drain stands still get no slots: mending the Cell is of no use then. */
+function howToGoOn(name: string, drain: NonNullable<Cell['status']>['drain']): string {
+  if (drain?.phase === 'Paused') return `The drain or undrain of ${name} is paused: chatctl resume ${name} goes on.`;
+  if (drain?.phase === 'Blocked' && drain.fromWeight !== undefined)
+    return `The drain of ${name} is blocked: chatctl undrain ${name} takes it back, chatctl describe cells ${name} says why.`;
+  return `If ${name} does not come up: mend it, or drain it; a Cell without traffic is not waited for.`;
 }
 
 /** Empty when the Cell may go. */

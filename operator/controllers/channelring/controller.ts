@@ -9,7 +9,7 @@
 import type { KubeClient } from '../../../cells/contract/kube/client.ts';
 import type { EventRecorder } from '../../../cells/contract/kube/events.ts';
 import { type ChannelRing, FINALIZER } from '../../../crds/index.ts';
-import type { LiveFigures, RingFigures } from '../../live-figures.ts';
+import { hasEnded, type LiveFigures, type RingFigures } from '../../live-figures.ts';
 import { stampConditions, statusIsCurrent, transitions } from '../../runtime/conditions.ts';
 import { DONE, type Outcome, requeueAfter } from '../../runtime/controller.ts';
 import type { ControllerSpec } from '../../runtime/manager.ts';
@@ -60,7 +60,7 @@ async function gather({ world, figures }: RingDeps, key: string): Promise<Observ
     cells: new Map(cells.map((c) => [c.metadata.name, { deleting: c.metadata.deletionTimestamp !== undefined }])),
     usedBy: users.map((w) => w.metadata.name).sort(),
     figures: withTable(answer),
-    ended: answer && answer.held === 'ended',
+    ended: answer && hasEnded(answer),
   };
 }
 

@@ -114,15 +114,16 @@ function conditionsOf(observed: ObservedRing): NewCondition[] {
 function deletionWaits({ usedBy, ended }: ObservedRing): NewCondition {
   const waits = (reason: string, message: string): NewCondition => condition('Degraded', true, reason, message);
   const list = usedBy.slice(0, 5).join(', ') + (usedBy.length > 5 ? ` and ${usedBy.length - 5} more` : '');
+  const last = `If there is to be none any more, remove the finalizer ${FINALIZER}.`;
   if (usedBy.length > 0) return waits('DeletionWaits', `Deletion waits for Workspaces that name the ring: ${list}.`);
   if (ended !== undefined)
     return waits(
       'DeletionWaits',
-      "Deletion waits until the control plane has taken the channel servers out of the ring's table: see its log.",
+      `Deletion waits until the control plane has taken the channel servers out of the ring's table, which takes the store: see its log. ${last}`,
     );
   return waits(
     'WaitingForControlPlane',
-    `Deletion waits for the control plane, which ends the ring's table, and none answers: see its Pods. If there is to be none any more, remove the finalizer ${FINALIZER}.`,
+    `Deletion waits for the control plane, which ends the ring's table, and none answers: see its Pods. ${last}`,
   );
 }
 

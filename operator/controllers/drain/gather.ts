@@ -77,8 +77,9 @@ function otherCell(cell: Cell, live: readonly CellFigures[] | undefined, leaving
     normalWeight,
     targetWeight: deleting ? 0 : (cell.spec.drain?.targetWeight ?? normalWeight),
     drainingSince: cell.status?.drain?.phase === 'Draining' ? cell.status.drain.startedAt : undefined,
-    // What the edges of the zone itself see of the others may be its own bad links: the reason to leave it.
-    errorRate: figures?.errorRateWithout ? figures.errorRateWithout[leaving] : figures?.errorRate,
+    // What the edges of the zone itself see of the others may be its own bad links: the reason to leave it. Where
+    // hardly anybody else sees the Cell, or it lies in that zone too, theirs is the word that there is.
+    errorRate: (cell.spec.zone === leaving ? undefined : figures?.errorRateWithout?.[leaving]) ?? figures?.errorRate,
   };
 }
 

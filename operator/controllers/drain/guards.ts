@@ -59,8 +59,9 @@ function beganBefore({ drainingSince, name }: OtherCell, { status, name: own }: 
   return drainingSince === startedAt && name < own;
 }
 
+/** At weight 0 those that are left are on their way. */
 const leavingOf = ({ weight, targetWeight, sockets = 0 }: OtherCell): number =>
-  weight > targetWeight ? Math.ceil((sockets * (weight - targetWeight)) / weight) : 0;
+  weight === 0 ? sockets : Math.ceil((sockets * Math.max(0, weight - targetWeight)) / weight);
 
 export function raiseBlocker({ ready, intent, live }: DrainInput): Blocker | undefined {
   const errorRate = live?.errorRate;

@@ -85,6 +85,7 @@ class Judgement {
     const report = await figures.health();
     const verdict = report && judge(report, policy);
     this.suspicion.observe(verdict, monotonicMs());
+    this.suspicion.keepOnly(new Set([...cells.values()].map((c) => c.spec.zone)));
     this.gateways = verdict?.badGateways;
     if (verdict) await this.#workspaces.observe(verdict.badWorkspace, monotonicMs());
   }
