@@ -10,8 +10,10 @@ const servers: Server[] = [];
 
 before(async () => {
   for (const [ip, epoch] of Object.entries(REPLICAS)) {
-    const server = createServer((_, response) => {
-      if (epoch !== 'silent') response.end(JSON.stringify({ epoch, tableEpoch: epoch }));
+    const server = createServer((request, response) => {
+      if (epoch === 'silent') return;
+      const cells = [{ cell: 'cell-a', sockets: epoch, ageSeconds: 10 - epoch }];
+      response.end(JSON.stringify(request.url === '/debug/v1/cells' ? cells : { epoch, tableEpoch: epoch }));
     });
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(18_080, ip, resolve));
@@ -29,12 +31,13 @@ const live = (ips: readonly string[]): LiveFigures => {
   return new LiveFigures({ list } as unknown as KubeClient, 'chatcells');
 };
 
-test('of several replicas the one with the newest table is believed, in whatever order they are asked', async () => {
+test('of several replicas the one with the newest table, and the latest figures, is believed, in whatever order they are asked', async () => {
   const ips = Object.keys(REPLICAS);
   for (const order of [ips, ips.toReversed()]) {
     assert.equal((await live(order).ring('chatcells/main')).epoch, 9);
     assert.equal((await live(order).where({ slot: '1' }, 'chatcells/main')).tableEpoch, 9);
     assert.equal((await live(order).ringPlan('chatcells/main', { without: [], add: [] })).epoch, 9);
+    assert.equal((await live(order).cells())[0]?.sockets, 9);
   }
 });
 

@@ -18,6 +18,8 @@ const OTHERS_MS = 500;
 export interface CellFigures {
   cell: string;
   zone: string;
+  /** Since the processes' heartbeats were read. */
+  ageSeconds?: number;
   weightInForce: number;
   capacity: number;
   sockets: number;
@@ -42,7 +44,7 @@ export class LiveFigures {
   }
 
   cells(): Promise<CellFigures[]> {
-    return this.#first<CellFigures[]>('/debug/v1/cells');
+    return this.#newest<CellFigures[]>('/debug/v1/cells', (cells) => -(cells[0]?.ageSeconds ?? 0));
   }
   /** `ring` is `<namespace>/<name>` here and below. */
   where(what: { topic: string } | { slot: string }, ring: string): Promise<WhereFigures> {
@@ -70,8 +72,8 @@ export class LiveFigures {
     return this.#get<NodeConfig>(pod, `/debug/v1/nodes/${id}/config`, {});
   }
 
-  /** What replicas say of a ring's table, the newest of it: one that is cut off from the store tells old news. */
-  async #newest<T>(path: string, epochOf: (answer: T) => number, query: Record<string, string> = {}): Promise<T> {
+  /** What replicas say, the newest of it: one that is cut off from the store tells old news. */
+  async #newest<T>(path: string, newness: (answer: T) => number, query: Record<string, string> = {}): Promise<T> {
     const answers: T[] = [];
     const asked = (await this.#listPods()).map(async (pod) => {
       answers.push(await this.#get<T>(pod, path, query));
@@ -80,7 +82,7 @@ export class LiveFigures {
     await Promise.race([Promise.allSettled(asked), delay(OTHERS_MS, undefined, { ref: false })]);
     // Nobody has answered: asked one by one, the last tells why.
     if (answers.length === 0) return this.#first<T>(path, query);
-    return answers.reduce((a, b) => (epochOf(b) > epochOf(a) ? b : a));
+    return answers.reduce((a, b) => (newness(b) > newness(a) ? b : a));
   }
 
   /** The answer of the first replica that gives one. */

@@ -33,6 +33,8 @@ export interface CellFigures {
   cell: string;
   sockets: number;
   slots: number;
+  /** Since the processes' heartbeats were read; missing from the version before. */
+  ageSeconds?: number;
 }
 
 /** From the first replica that answers. */
@@ -50,16 +52,16 @@ async function controlplane<T>(replicas: readonly PodAddress[], path: string): P
   throw last;
 }
 
-/** Of the replicas that answer, the one with the newest table: one that was cut off from the store tells old news. */
-async function newest<T>(replicas: readonly PodAddress[], path: string, epochOf: (answer: T) => number): Promise<T> {
+/** Of the replicas that answer, the one that knows the latest: one that was cut off from the store tells old news. */
+async function newest<T>(replicas: readonly PodAddress[], path: string, newness: (answer: T) => number): Promise<T> {
   const asked = await Promise.allSettled(replicas.map((replica) => controlplane<T>([replica], path)));
   const answers = asked.flatMap((a) => (a.status === 'fulfilled' ? [a.value] : []));
   if (answers.length === 0) return controlplane(replicas, path);
-  return answers.reduce((a, b) => (epochOf(b) > epochOf(a) ? b : a));
+  return answers.reduce((a, b) => (newness(b) > newness(a) ? b : a));
 }
 
 export const cellFigures = (replicas: readonly PodAddress[]): Promise<CellFigures[]> =>
-  controlplane(replicas, '/debug/v1/cells');
+  newest<CellFigures[]>(replicas, '/debug/v1/cells', (cells) => -(cells[0]?.ageSeconds ?? 0));
 
 export interface RingFigures {
   epoch: number;
