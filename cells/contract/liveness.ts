@@ -36,11 +36,15 @@ interface Track {
   dead: boolean;
 }
 
+/** Part of an interval that reads may take. */
+const READ_SHARE = 0.1;
 /** How many times the dead time over half of the members may be silent, others beating, before it is they and not the store. */
 const STORE_GRACE_FACTOR = 5;
 
 export class Liveness {
   readonly #deadMs: number;
+  /** Silence that is death: a little less than deadMs, or the milliseconds that each read takes would cost one more poll. */
+  readonly #silentMs: number;
   readonly #pollMs: number;
   readonly #maxGapMs: number;
   readonly #tracks = new Map<string, Track>();
@@ -51,6 +55,7 @@ export class Liveness {
     this.#deadMs = policy.heartbeatMs * policy.missed;
     this.#pollMs = policy.pollMs ?? policy.heartbeatMs;
     this.#maxGapMs = 1.5 * this.#pollMs;
+    this.#silentMs = this.#deadMs - READ_SHARE * Math.min(this.#pollMs, policy.heartbeatMs);
   }
 
   /**
@@ -91,7 +96,7 @@ export class Liveness {
     const living = [...this.#tracks.values()].filter((t) => !t.dead);
     // A frozen store silences everyone, but each crosses the limit at its own poll: count those well on the way too.
     const silent = living.filter((t) => upTo - t.since >= this.#deadMs / 2);
-    const expired = living.filter((t) => upTo - t.since >= this.#deadMs);
+    const expired = living.filter((t) => upTo - t.since >= this.#silentMs);
     if (silent.length * 2 > living.length) {
       this.#storeSuspectSince ??= now;
       const overdue = now - this.#storeSuspectSince >= STORE_GRACE_FACTOR * this.#deadMs;

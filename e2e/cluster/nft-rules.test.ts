@@ -14,7 +14,8 @@ test('a cut marks both directions by group id and drops what is marked', () => {
   const text = rules([{ link: ['zone-a', 'zone-b'], lossPercent: 100 }]);
   assert.match(text, /meta skgid 2001 ip daddr 127\.2\.0\.0\/24 ct mark set 0x43000012/);
   assert.match(text, /meta skgid 2002 ip daddr 127\.1\.0\.0\/24 ct mark set 0x43000012/);
-  assert.match(text, /ct mark 0x43000012 counter drop/);
+  assert.match(text, /hook prerouting[^}]*ct mark 0x43000012 counter drop/, 'dropped where it arrives');
+  assert.match(text, /meta skgid != 2001 ip daddr 127\.2\.0\.0\/24 ct mark 0x43000012 ct mark set 0/);
   assert.doesNotMatch(text, /2003/);
 });
 

@@ -5,6 +5,10 @@
  * The answers of such a connection go to 127.0.0.1 and name no zone, so the connection is marked when its first packet
  * is seen and every packet of a marked connection is dropped, both ways. Connection tracking picks up connections that
  * were open before, and is off while no link is broken.
+ *
+ * A packet is marked where it leaves and dropped where it arrives, as a wire would lose it. Dropped before it has left,
+ * its connection would never be tracked, and no mark would stay: what a process had sent and not got through would be
+ * delivered after all once it closed the socket, which then has no group any more.
  */
 import type { Ports, Zone } from './layout.ts';
 
@@ -30,30 +34,44 @@ const ENDS = ['zone-a', 'zone-b', 'zone-c', 'store', 'api'];
 export function nftRules(input: RulesInput): string {
   const remove = `table inet ${input.table} {}\ndelete table inet ${input.table}\n`;
   if (input.faults.length === 0) return remove;
-  const rules = input.faults.flatMap((fault) => rulesOf(fault, input)).map((rule) => `    ${rule}\n`);
+  const marks = input.faults.flatMap((fault) => marksOf(fault, input)).map((rule) => `    ${rule}\n`);
+  const drops = input.faults.map((fault) => `    ${dropOf(fault, input)}\n`);
   return `${remove}table inet ${input.table} {
-  chain output {
+  chain leave {
     type filter hook output priority 0; policy accept;
-${rules.join('')}  }
+${marks.join('')}  }
+  chain arrive {
+    type filter hook prerouting priority 0; policy accept;
+${drops.join('')}  }
 }
 `;
 }
 
-function rulesOf(fault: Fault, input: RulesInput): string[] {
+function dropOf(fault: Fault, { block }: RulesInput): string {
+  const chance = fault.lossPercent >= 100 ? '' : ` numgen random mod 100 < ${fault.lossPercent}`;
+  return `ct mark ${markOf(fault.link, block)}${chance} counter drop`;
+}
+
+function marksOf(fault: Fault, input: RulesInput): string[] {
   const [first, second] = fault.link;
   const mark = markOf(fault.link, input.block);
   const from = zoneNamed(first, input.zones);
   const to = input.zones.find((zone) => zone.name === second);
-  const matches = to
+  const byGroup = to
     ? [
-        `meta skgid ${from.id} ip daddr ${to.cidr}`,
-        `meta skgid ${to.id} ip daddr ${from.cidr}`,
-        `ip saddr ${from.cidr} ip daddr ${to.cidr}`,
-        `ip saddr ${to.cidr} ip daddr ${from.cidr}`,
+        { group: from.id, where: `ip daddr ${to.cidr}` },
+        { group: to.id, where: `ip daddr ${from.cidr}` },
       ]
-    : [`meta skgid ${from.id} ip daddr 127.0.0.1 tcp dport ${portNamed(second, input.ports)}`];
-  const chance = fault.lossPercent >= 100 ? '' : ` numgen random mod 100 < ${fault.lossPercent}`;
-  return [...matches.map((match) => `${match} ct mark set ${mark}`), `ct mark ${mark}${chance} counter drop`];
+    : [{ group: from.id, where: `ip daddr 127.0.0.1 tcp dport ${portNamed(second, input.ports)}` }];
+  const byAddress = to
+    ? [`ip saddr ${from.cidr} ip daddr ${to.cidr}`, `ip saddr ${to.cidr} ip daddr ${from.cidr}`]
+    : [];
+  return [
+    ...byGroup.map(({ group, where }) => `meta skgid ${group} ${where} ct mark set ${mark}`),
+    ...byAddress.map((where) => `${where} ct mark set ${mark}`),
+    // A port that a process of the link had may be another's by now, and what was known of its connection still stand.
+    ...byGroup.map(({ group, where }) => `meta skgid != ${group} ${where} ct mark ${mark} ct mark set 0`),
+  ];
 }
 
 /** A number of its own for every link: a mark outlives its rule on open connections, and must not mean another link. */
