@@ -153,7 +153,7 @@ export class Publisher implements SnapshotSource {
       this.#lastRefusal.set(cell, words);
     }
     for (const cell of this.#edges.keys()) if (!known.has(cell)) this.#edges.delete(cell);
-    const edges = new Set([...observed.pods.values()].flatMap(edgeKey));
+    const edges = edgeKeys(observed.pods.values());
     for (const key of this.#byEdge.keys()) if (!edges.has(key)) this.#byEdge.delete(key);
   }
 
@@ -172,8 +172,13 @@ export class Publisher implements SnapshotSource {
   }
 }
 
-function edgeKey({ metadata: { labels }, status }: Pod): string[] {
-  return labels?.[LABELS.component] === 'edge' ? [`${labels[LABELS.cell]}/${status?.podIP}`] : [];
+function edgeKeys(pods: Iterable<Pod>): Set<string> {
+  const keys = new Set<string>();
+  for (const { metadata, status } of pods) {
+    const { labels } = metadata;
+    if (labels?.[LABELS.component] === 'edge') keys.add(`${labels[LABELS.cell]}/${status?.podIP}`);
+  }
+  return keys;
 }
 
 const save = ({ name, version, bytes, needs }: Resource): SavedResource => ({

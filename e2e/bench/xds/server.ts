@@ -32,6 +32,10 @@ for (let c = 0; c < size.cells; c++) {
   for (const role of ROLES) for (let i = 0; i < size.endpoints; i++) setPod(c, role, i, false);
 }
 
+// As ./peer/load has them.
+for (let n = 0; n < size.nodes; n++)
+  putPod(n % size.cells, 'edge', `edge-${n}`, { ip: `127.1.${1 + Math.trunc(n / 250)}.${1 + (n % 250)}` });
+
 function setWeight(cell: number, weight: number): void {
   cells.set(`cell-${cell}`, {
     apiVersion: `${API_GROUP}/${API_VERSION}`,
@@ -43,7 +47,11 @@ function setWeight(cell: number, weight: number): void {
 }
 
 function setPod(cell: number, role: string, i: number, leaving: boolean): void {
-  const name = `cell-${cell}-${role}-${String(i).padStart(3, '0')}`;
+  const ip = `10.${10 * cell + ROLES.indexOf(role)}.${Math.trunc(i / 250)}.${1 + (i % 250)}`;
+  putPod(cell, role, `cell-${cell}-${role}-${String(i).padStart(3, '0')}`, { ip, leaving });
+}
+
+function putPod(cell: number, role: string, name: string, { ip, leaving }: { ip: string; leaving?: boolean }): void {
   pods.set(name, {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -55,7 +63,7 @@ function setPod(cell: number, role: string, i: number, leaving: boolean): void {
     spec: { containers: [] },
     status: {
       phase: 'Running',
-      podIP: `10.${10 * cell + ROLES.indexOf(role)}.${Math.trunc(i / 250)}.${1 + (i % 250)}`,
+      podIP: ip,
       conditions: [{ type: 'Ready', status: 'True' }],
     },
   } as unknown as Pod);
