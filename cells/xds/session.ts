@@ -155,8 +155,10 @@ export class Session {
       if (view.refused.delete(name)) replaced = true;
     }
     view.acks++;
+    // The common case, at every ACK of every node: what was found to be due stays found.
+    if (view.refused.size === 0) view.lastError = undefined;
     // A removal that was refused has no content to be corrected.
-    if (replaced || [...view.refused.values()].every((was) => was === undefined)) release(view);
+    else if (replaced || [...view.refused.values()].every((was) => was === undefined)) release(view);
     return { outcome: 'ack' };
   }
 
