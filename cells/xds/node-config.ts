@@ -1,9 +1,8 @@
 /** What one node was sent, resource by resource, decoded for people. Pure. */
 import { describeResource, TYPE_URLS } from '../contract/ads/resources.ts';
 import { describeMessage } from './envoy/messages.ts';
-import type { Held } from './held.ts';
 import type { NodeInfo } from './node.ts';
-import type { Session, SyncState } from './session.ts';
+import type { Held, Session, SyncState } from './session.ts';
 import { ENVOY, shortType } from './types.ts';
 
 export interface NodeConfig {

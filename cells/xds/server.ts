@@ -9,7 +9,7 @@ import { acceptLoadReports, type LoadReports, type LoadStream } from './lrs.ts';
 import { type NodeInfo, nodeInfo } from './node.ts';
 import { type NodeConfig, nodeConfig } from './node-config.ts';
 import { type Answered, Session, type SyncState } from './session.ts';
-import type { Snapshot } from './snapshot.ts';
+import { type Snapshot, versionOf } from './snapshot.ts';
 import { shortType } from './types.ts';
 
 export type { NodeInfo };
@@ -242,8 +242,8 @@ function typesOf({ session, sentAt, answeredAt }: Connection, now: number): Type
       type: shortType(type),
       state: session.stateOf(type),
       resources: view.acked.size,
-      sentVersion: view.sent.version,
-      ackedVersion: view.acked.version,
+      sentVersion: versionOf(view.sent),
+      ackedVersion: versionOf(view.acked),
       acks: view.acks,
       nacks: view.nacks,
       inFlight: view.inFlight !== undefined,

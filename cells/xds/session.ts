@@ -11,9 +11,14 @@
  *   that each time the rest is smaller.
  */
 import type { DeltaRequest, DeltaResponse } from '../contract/ads/messages.ts';
-import { type Held, HeldResources } from './held.ts';
 import type { Resource, ResourceRef, Resources, Snapshot } from './snapshot.ts';
 import { ENVOY, MAKE_ORDER } from './types.ts';
+
+/** A resource as a node was sent it; without bytes when it has it from an earlier stream. */
+export interface Held {
+  version: string;
+  bytes?: Uint8Array;
+}
 
 interface InFlight {
   nonce: string;
@@ -35,9 +40,9 @@ export interface TypeView {
   wildcard: boolean;
   names: Set<string>;
   /** By name, what the node was last sent, whether or not it has answered or refused it. */
-  sent: HeldResources;
+  sent: Map<string, Held>;
   /** By name, what it has acknowledged, and so has in force. */
-  acked: HeldResources;
+  acked: Map<string, Held>;
   /** Names just subscribed to: to be answered even when nothing changed, or when there is no such resource. */
   owed: Set<string>;
   /** The first wildcard request gets an answer even when it is empty. */
@@ -104,9 +109,8 @@ export class Session {
     view.diff = undefined;
     this.types.set(request.type_url, view);
     for (const [name, version] of Object.entries(request.initial_resource_versions ?? {})) {
-      const held = { version };
-      view.sent.set(name, held);
-      view.acked.set(name, held);
+      view.sent.set(name, { version });
+      view.acked.set(name, { version });
     }
   }
 
@@ -315,8 +319,8 @@ const missing = (names: Iterable<string>, held: ReadonlyMap<string, unknown> | u
 const newView = (): TypeView => ({
   wildcard: false,
   names: new Set(),
-  sent: new HeldResources(),
-  acked: new HeldResources(),
+  sent: new Map(),
+  acked: new Map(),
   owed: new Set(),
   owesFirst: false,
   diff: undefined,

@@ -56,6 +56,12 @@ export function snapshot(types: Readonly<Record<string, readonly Resource[]>>, l
   return { version: hash(parts.join('\0')), types: maps };
 }
 
+/** One version for several resources of a type: equal for equal names and versions. Empty when there is none. */
+export const versionOf = (held: ReadonlyMap<string, { version: string }>): string => {
+  const sorted = [...held].sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.length === 0 ? '' : hash(sorted.flatMap(([name, r]) => [name, r.version]).join('\0'));
+};
+
 /** The snapshot with one resource of a type of its own more. */
 export const withResource = (s: Snapshot, type: string, r: Resource): Snapshot => ({
   version: `${s.version}.${r.version}`,
