@@ -8,7 +8,7 @@ import type { Logger } from '../contract/process/log.ts';
 import { acceptLoadReports, type LoadReports, type LoadStream } from './lrs.ts';
 import { type NodeInfo, nodeInfo } from './node.ts';
 import { type NodeConfig, nodeConfig } from './node-config.ts';
-import { type Answered, Session, type SyncState } from './session.ts';
+import { type Answered, Session, type SyncState, type TypeView } from './session.ts';
 import { type Snapshot, versionOf } from './snapshot.ts';
 import { shortType } from './types.ts';
 
@@ -234,6 +234,18 @@ export class AdsServer {
   }
 }
 
+/**
+ * Over all that a node was sent of a type and has acknowledged. Made when somebody asks, and kept until another response
+ * or answer: all nodes' are asked for every few seconds, and each may have thousands of resources.
+ */
+function versionsOf(view: TypeView): { sentVersion: string; ackedVersion: string } {
+  const { acks, nacks, inFlight, sent, acked } = view;
+  const at = [acks, nacks, inFlight?.nonce, sent.size, acked.size].join();
+  if (view.versions?.at !== at)
+    view.versions = { at, of: { sentVersion: versionOf(sent), ackedVersion: versionOf(acked) } };
+  return view.versions.of;
+}
+
 function typesOf({ session, sentAt, answeredAt }: Connection, now: number): TypeStatus[] {
   const ago = (at: number | undefined): number | undefined => (at === undefined ? at : Math.round((now - at) / 1000));
   return [...session.types].map(([type, view]) => {
@@ -242,8 +254,7 @@ function typesOf({ session, sentAt, answeredAt }: Connection, now: number): Type
       type: shortType(type),
       state: session.stateOf(type),
       resources: view.acked.size,
-      sentVersion: versionOf(view.sent),
-      ackedVersion: versionOf(view.acked),
+      ...versionsOf(view),
       acks: view.acks,
       nacks: view.nacks,
       inFlight: view.inFlight !== undefined,

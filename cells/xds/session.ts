@@ -56,6 +56,8 @@ export interface TypeView {
   refused: Map<string, Held | undefined>;
   /** Names of those that are to be sent again, whether or not they have changed. */
   again: Set<string>;
+  /** Versions over `sent` and `acked`, as the server made them last, and when. */
+  versions: { at: string; of: { sentVersion: string; ackedVersion: string } } | undefined;
   acks: number;
   nacks: number;
   /** The node's words for its last refusal, until what was refused is replaced or sent again. */
@@ -328,6 +330,7 @@ const newView = (): TypeView => ({
   inFlight: undefined,
   refused: new Map(),
   again: new Set(),
+  versions: undefined,
   acks: 0,
   nacks: 0,
   lastError: undefined,
