@@ -70,6 +70,8 @@ export class Session {
   readonly types = new Map<string, TypeView>();
   /** Undefined until anything is known: nothing is answered then, since an empty answer would make the node drop what it has. */
   #snapshot: Snapshot | undefined;
+  /** Something is refused and waits: nearly never, and looked for at every answer of every node. */
+  #refusing = false;
   #nonce = 0;
 
   /** The version that the node is being brought to. */
@@ -151,6 +153,7 @@ export class Session {
       view.nacks++;
       view.lastError = request.error_detail.message;
       for (const [name, held] of inFlight.sent) view.refused.set(name, held);
+      this.#refusing = true;
       return { outcome: 'nack', error: request.error_detail.message };
     }
     view.whole = undefined;
@@ -168,10 +171,15 @@ export class Session {
     return { outcome: 'ack' };
   }
 
+  #dropRefused(snapshot: Snapshot): void {
+    for (const [type, view] of this.types) dropRefused(view, snapshot.types.get(type));
+    this.#refusing = [...this.types.values()].some((view) => view.refused.size > 0);
+  }
+
   #flush(): DeltaResponse[] {
     if (this.#snapshot === undefined) return [];
     const out: DeltaResponse[] = [];
-    for (const [type, view] of this.types) dropRefused(view, this.#snapshot.types.get(type));
+    if (this.#refusing) this.#dropRefused(this.#snapshot);
     const order = [...MAKE_ORDER, ...[...this.types.keys()].filter((t) => !MAKE_ORDER.includes(t))];
     for (const type of order) {
       const view = this.types.get(type);
