@@ -122,7 +122,7 @@ export const ERRORS = {
   config_invalid: row('Configuration {key}: {problem}.', 'See the reference of the role: `chatcells <role> --help`.'),
   // control plane
   snapshot_inconsistent: row(
-    'The snapshot refers to {missing}, which it does not hold.',
+    'In the snapshot {neededBy} needs {missing}, which is not there.',
     'A bug: the last good one is kept.',
   ),
   weights_sum_to_zero: row(

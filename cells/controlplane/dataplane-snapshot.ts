@@ -12,7 +12,7 @@ import {
 } from '../contract/ads/resources.ts';
 import type { DrainOrder } from '../contract/control.ts';
 import type { RingTable } from '../contract/ring-table.ts';
-import { datedResource, type Resource, resource, type Snapshot, snapshot } from '../xds/snapshot.ts';
+import { datedResource, type Resource, resource, snapshot, type WholeSnapshot } from '../xds/snapshot.ts';
 import { drainOrderOf, workspaceEntryOf } from './orders.ts';
 
 interface CutRing {
@@ -23,14 +23,17 @@ interface CutRing {
 export class DataplaneSnapshots {
   readonly #rings = new Map<string, CutRing>();
   readonly #orders = new Map<string, DrainOrder>();
+  #last: WholeSnapshot | undefined;
   readonly #workspaces = new WeakMap<Workspace, Resource | undefined>();
 
-  build(world: { cells: Iterable<Cell>; workspaces: Iterable<Workspace>; tables: Iterable<RingTable> }): Snapshot {
-    return snapshot({
+  build(world: { cells: Iterable<Cell>; workspaces: Iterable<Workspace>; tables: Iterable<RingTable> }): WholeSnapshot {
+    const lists = {
       [TYPE_URLS.drainOrder]: [...world.cells].map((cell) => this.#order(cell)),
       [TYPE_URLS.workspace]: [...world.workspaces].flatMap((w) => this.#workspace(w) ?? []),
       [TYPE_URLS.slotRange]: [...world.tables].flatMap((table) => this.#ranges(table)),
-    });
+    };
+    this.#last = snapshot(lists, this.#last);
+    return this.#last;
   }
 
   #order(cell: Cell): Resource {

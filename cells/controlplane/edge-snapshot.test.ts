@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasCode } from '../contract/errors.ts';
-import type { EdgeWorld } from '../traffic/world.ts';
+import type { EdgeCell, EdgeWorld } from '../traffic/world.ts';
 import { buildEdge, type EdgeBuild, type EdgeConfig, SharedBuilder } from './edge-snapshot.ts';
 
 const world = (weights: Record<string, number>, change: Partial<EdgeWorld> = {}): EdgeWorld => ({
@@ -50,6 +50,17 @@ test('the next good one is published whole', () => {
   assert.notEqual(next.config?.route.version, good?.route.version);
 });
 
+test('an edge of which nothing changes keeps its very configuration', () => {
+  const builder = new SharedBuilder();
+  const of = (w: EdgeWorld, last?: EdgeConfig) => buildEdge('a', w, builder.build(w), last).config!;
+  const first = of(world({ a: 100, b: 50 }));
+  assert.equal(of(world({ a: 100, b: 50 }), first), first);
+  for (const other of [world({ a: 90, b: 50 }), world({ a: 100, b: 50, c: 10 })])
+    assert.notEqual(of(other, first).snapshot.version, first.snapshot.version);
+  const [{ edgePort: _, ...cell }, ...others] = world({ a: 100, b: 50 }).cells as [EdgeCell, EdgeCell];
+  assert.equal(of(world({ a: 100, b: 50 }, { cells: [{ ...cell, edgePort: 9 }, ...others] }), first).port, 9);
+});
+
 test('what has not changed is not made again, and what has is', () => {
   const builder = new SharedBuilder();
   const before = builder.build(world({ a: 100, b: 50 }));
@@ -57,8 +68,9 @@ test('what has not changed is not made again, and what has is', () => {
   const leaving = endpoints.map((e) => (e.pod === 'b-api' ? { ...e, health: 'DRAINING' as const } : e));
   const after = builder.build(world({ a: 10, b: 50 }, { endpoints: leaving }));
   assert.equal(after.clusters, before.clusters);
-  const changed = after.endpoints.filter((e, i) => e !== before.endpoints[i]).map((e) => e.name);
+  const changed = [...after.endpoints.values()].filter((e) => e !== before.endpoints.get(e.name)).map((e) => e.name);
   assert.deepEqual(changed, ['b-api']);
+  assert.equal(builder.build(world({ a: 100, b: 50 }, { endpoints: leaving })).endpoints, after.endpoints);
   const scratch = new SharedBuilder().build(world({ a: 10, b: 50 }, { endpoints: leaving }));
   assert.deepEqual(after, scratch);
   const fewer = builder.build(world({ a: 100 }));

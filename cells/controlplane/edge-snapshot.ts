@@ -1,16 +1,23 @@
 /** What the edges of one cell are to have, but for the listener, which each has on its own address. */
 import { hasCode } from '../contract/errors.ts';
 import type { EdgeWorld } from '../traffic/world.ts';
-import { assignment, assignments, clusters } from '../xds/envoy/clusters.ts';
+import { assignment, type ClusterHosts, clusterHosts, clusters, sameHosts } from '../xds/envoy/clusters.ts';
 import { type RoleTraffic, roleTraffic, routes } from '../xds/envoy/routes.ts';
-import { assertConsistent, type Resource, type Snapshot, snapshot } from '../xds/snapshot.ts';
+import {
+  assertConsistent,
+  type Resource,
+  type Resources,
+  resources,
+  snapshotOf,
+  type WholeSnapshot,
+} from '../xds/snapshot.ts';
 import { ENVOY } from '../xds/types.ts';
 
-/** What the edges of all cells are to have alike. */
+/** What the edges of all cells are to have alike: each the very same object as long as nothing of it changes. */
 export interface SharedParts {
-  readonly clusters: readonly Resource[];
-  readonly endpoints: readonly Resource[];
-  /** What routes are made from; the very same object as long as nothing of it changes. */
+  readonly clusters: Resources;
+  readonly endpoints: Resources;
+  /** What routes are made from. */
   readonly traffic: RoleTraffic;
 }
 
@@ -24,7 +31,7 @@ export interface EdgeParts extends Omit<SharedParts, 'traffic'> {
 
 export interface EdgeConfig extends EdgeParts {
   /** The parts as a snapshot, which only lacks a listener. */
-  snapshot: Snapshot;
+  snapshot: WholeSnapshot;
 }
 
 export interface EdgeBuild {
@@ -36,38 +43,35 @@ export interface EdgeBuild {
 
 /** Builds clusters and endpoints, encoding anew only what has changed. Pure but for its memory of the last build. */
 export class SharedBuilder {
-  #clusters: { names: string; made: readonly Resource[] } = { names: '', made: [] };
-  /** By name; `from` is the message as JSON. */
-  #endpoints = new Map<string, { from: string; made: Resource }>();
+  #clusters: { names: string; made: Resources } = { names: '', made: resources([]) };
+  /** In the order of `clusterHosts`. */
+  #assignments: { from: ClusterHosts; made: Resource }[] = [];
+  #endpoints = resources([]);
   #traffic: { from: string; made: RoleTraffic } | undefined;
 
   build(world: EdgeWorld): SharedParts {
     const names = world.cells.map((c) => c.name).join(' ');
-    if (names !== this.#clusters.names) this.#clusters = { names, made: clusters(world.cells) };
-    const before = this.#endpoints;
-    this.#endpoints = new Map();
-    for (const [name, message] of assignments(world)) {
-      const from = JSON.stringify(message);
-      const held = before.get(name);
-      this.#endpoints.set(name, held?.from === from ? held : { from, made: assignment(name, message) });
-    }
+    if (names !== this.#clusters.names) this.#clusters = { names, made: resources(clusters(world.cells)) };
+    this.#assignments = clusterHosts(world).map((from, i) => {
+      const held = this.#assignments[i];
+      return held && sameHosts(held.from, from) ? held : { from, made: assignment(from) };
+    });
+    const made = this.#assignments.map((a) => a.made);
+    this.#endpoints = resources(made, this.#endpoints);
     const traffic = roleTraffic(world);
     const from = JSON.stringify(traffic);
     if (this.#traffic?.from !== from) this.#traffic = { from, made: traffic };
-    return {
-      clusters: this.#clusters.made,
-      endpoints: [...this.#endpoints.values()].map((e) => e.made),
-      traffic: this.#traffic.made,
-    };
+    return { clusters: this.#clusters.made, endpoints: this.#endpoints, traffic: this.#traffic.made };
   }
 }
 
 export const edgeConfig = (parts: EdgeParts, last?: EdgeConfig): EdgeConfig => ({
   ...parts,
-  snapshot: snapshot(
-    { [ENVOY.cluster]: parts.clusters, [ENVOY.endpoints]: parts.endpoints, [ENVOY.route]: [parts.route] },
-    last?.snapshot,
-  ),
+  snapshot: snapshotOf({
+    [ENVOY.cluster]: parts.clusters,
+    [ENVOY.endpoints]: parts.endpoints,
+    [ENVOY.route]: resources([parts.route], last?.snapshot.types.get(ENVOY.route)),
+  }),
 });
 
 /**
@@ -83,6 +87,7 @@ export function buildEdge(
   const port = world.cells.find((c) => c.name === cell)?.edgePort ?? last?.port ?? 8080;
   const { traffic, ...both } = shared;
   const parts = { cell, port, ...both };
+  if (last?.routedBy === traffic && isMadeFrom(last, parts)) return { config: last };
   try {
     const route = last?.routedBy === traffic ? last.route : routes(cell, traffic);
     return check(edgeConfig({ ...parts, route, routedBy: traffic }, last), last);
@@ -93,6 +98,11 @@ export function buildEdge(
     return { refused, ...check(edgeConfig({ ...parts, route, routedBy }, last), last) };
   }
 }
+
+const isMadeFrom = (
+  config: EdgeConfig,
+  { clusters, endpoints, port }: Omit<EdgeParts, 'route' | 'routedBy'>,
+): boolean => config.clusters === clusters && config.endpoints === endpoints && config.port === port;
 
 function check(config: EdgeConfig, last: EdgeConfig | undefined): EdgeBuild {
   try {

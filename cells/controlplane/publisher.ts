@@ -3,16 +3,24 @@
  * snapshot source of the ADS server.
  */
 
-import { LABELS } from '../../crds/index.ts';
 import { StateFile } from '../contract/ads/state-file.ts';
 import type { Clock, Timer } from '../contract/clock.ts';
-import type { Pod } from '../contract/kube/index.ts';
 import type { Logger } from '../contract/process/log.ts';
 import type { RingTable } from '../contract/ring-table.ts';
 import { edgeWorld } from '../traffic/world.ts';
 import { listener } from '../xds/envoy/listener.ts';
 import type { NodeInfo, SnapshotSource } from '../xds/server.ts';
-import { type Resource, type ResourceRef, resource, type Snapshot, snapshot, withResource } from '../xds/snapshot.ts';
+import {
+  type Resource,
+  type ResourceRef,
+  type Resources,
+  resource,
+  resources,
+  type Snapshot,
+  snapshot,
+  type WholeSnapshot,
+  withType,
+} from '../xds/snapshot.ts';
 import { ENVOY } from '../xds/types.ts';
 import { DataplaneSnapshots } from './dataplane-snapshot.ts';
 import { buildEdge, type EdgeConfig, edgeConfig, SharedBuilder } from './edge-snapshot.ts';
@@ -52,10 +60,10 @@ export class Publisher implements SnapshotSource {
   readonly #sharedBuilder = new SharedBuilder();
   /** By cell. */
   readonly #edges = new Map<string, EdgeConfig>();
-  /** Snapshots by cell and edge address, made from the config and the listener held beside them; of edges that exist. */
-  readonly #byEdge = new Map<string, { config: EdgeConfig; listener: Resource; snapshot: Snapshot }>();
+  /** By the node of a stream, with which it goes: made from the config and the listeners held beside it. */
+  readonly #byEdge = new WeakMap<NodeInfo, { config: EdgeConfig; listeners: Resources; snapshot: Snapshot }>();
   readonly #lastRefusal = new Map<string, string>();
-  #dataplane: Snapshot | undefined;
+  #dataplane: WholeSnapshot | undefined;
   #live = false;
   #timer: Timer | undefined;
 
@@ -80,8 +88,8 @@ export class Publisher implements SnapshotSource {
         edgeConfig({
           cell,
           port,
-          clusters: clusters.map(restore),
-          endpoints: endpoints.map(restore),
+          clusters: resources(clusters.map(restore)),
+          endpoints: resources(endpoints.map(restore)),
           route: restore(route),
           routedBy: undefined,
         }),
@@ -109,12 +117,12 @@ export class Publisher implements SnapshotSource {
     if (node.role !== 'edge') return this.#dataplane;
     const config = this.#edges.get(node.cell);
     if (config === undefined || node.podIp === '') return undefined;
-    const key = `${node.cell}/${node.podIp}`;
-    const held = this.#byEdge.get(key);
+    const held = this.#byEdge.get(node);
     if (held?.config === config) return held.snapshot;
-    const own = held?.config.port === config.port ? held.listener : listener(node.podIp, config.port);
-    const made = withResource(config.snapshot, ENVOY.listener, own);
-    this.#byEdge.set(key, { config, listener: own, snapshot: made });
+    const listeners =
+      held?.config.port === config.port ? held.listeners : resources([listener(node.podIp, config.port)]);
+    const made = withType(config.snapshot, ENVOY.listener, listeners);
+    this.#byEdge.set(node, { config, listeners, snapshot: made });
     return made;
   }
 
@@ -153,8 +161,6 @@ export class Publisher implements SnapshotSource {
       this.#lastRefusal.set(cell, words);
     }
     for (const cell of this.#edges.keys()) if (!known.has(cell)) this.#edges.delete(cell);
-    const edges = edgeKeys(observed.pods.values());
-    for (const key of this.#byEdge.keys()) if (!edges.has(key)) this.#byEdge.delete(key);
   }
 
   #toSave(): Saved {
@@ -163,22 +169,13 @@ export class Publisher implements SnapshotSource {
       edges: [...this.#edges.values()].map(({ cell, port, clusters, endpoints, route }) => ({
         cell,
         port,
-        clusters: clusters.map(save),
-        endpoints: endpoints.map(save),
+        clusters: [...clusters.values()].map(save),
+        endpoints: [...endpoints.values()].map(save),
         route: save(route),
       })),
       dataplane: [...(this.#dataplane?.types ?? [])].map(([type, list]) => [type, [...list.values()].map(save)]),
     };
   }
-}
-
-function edgeKeys(pods: Iterable<Pod>): Set<string> {
-  const keys = new Set<string>();
-  for (const { metadata, status } of pods) {
-    const { labels } = metadata;
-    if (labels?.[LABELS.component] === 'edge') keys.add(`${labels[LABELS.cell]}/${status?.podIP}`);
-  }
-  return keys;
 }
 
 const save = ({ name, version, bytes, needs }: Resource): SavedResource => ({

@@ -45,12 +45,13 @@ export function edgeWorld(cells: Iterable<Cell>, pods: Iterable<PodLike>): EdgeW
   const list = [...cells];
   const edgeCells = list.map(edgeCell).sort((a, b) => compare(a.name, b.name));
   const known = new Set(edgeCells.map((c) => c.name));
-  const serving = [...pods].filter(servesClients);
-  const nodesAway = serving.filter(isSilent).length * 2 > serving.length;
   const alone = new Set(list.flatMap((c) => c.status?.drainingGateways ?? []).map((g) => g.pod));
+  const serving = [...pods].map(serverOf).filter((server) => server !== undefined);
+  const nodesAway = serving.filter((server) => server.silent).length * 2 > serving.length;
   const endpoints = serving
-    .flatMap((pod) => endpointOf(pod, nodesAway, alone) ?? [])
-    .filter((e) => known.has(e.cell))
+    .filter(({ as: { HEALTHY: e } }) => e.ip !== '' && known.has(e.cell))
+    .map((server) => endpointOf(server, nodesAway, alone))
+    .filter((e) => e !== undefined)
     .sort((a, b) => compare(a.cell, b.cell) || compare(a.role, b.role) || compare(a.pod, b.pod));
   return { cells: edgeCells, endpoints };
 }
@@ -70,31 +71,53 @@ function edgeCell({ metadata, spec, status }: Cell): EdgeCell {
 export const weightInForce = (spec: Cell['spec'], status: Cell['status']): number =>
   status?.weight ?? spec.traffic?.weight ?? 100;
 
-const servesClients = ({ metadata: { labels }, status }: PodLike): boolean =>
-  (labels?.[LABELS.component] === 'gateway' || labels?.[LABELS.component] === 'api') &&
-  status?.phase !== 'Failed' &&
-  status?.phase !== 'Succeeded';
+/** What is read of a Pod that serves clients. */
+interface Server {
+  /** As an endpoint of either health. */
+  as: Readonly<Record<Endpoint['health'], Endpoint>>;
+  leaving: boolean;
+  ready: boolean;
+  /**
+   * Not ready because its node has not been heard of: the node controller takes only the Ready condition away, the
+   * kubelet's last word on the containers stands.
+   */
+  silent: boolean;
+}
 
-const holds = ({ status }: PodLike, type: string): boolean =>
-  status?.conditions?.some((c) => c.type === type && c.status === 'True') ?? false;
+/** By Pod: a watched one is never changed in place, and few of thousands change between two worlds. */
+const servers = new WeakMap<PodLike, Server | undefined>();
 
-/**
- * Not ready because its node has not been heard of: the node controller takes only the Ready condition away, the
- * kubelet's last word on the containers stands.
- */
-const isSilent = (pod: PodLike): boolean => !holds(pod, 'Ready') && holds(pod, 'ContainersReady');
+function serverOf(pod: PodLike): Server | undefined {
+  if (servers.has(pod)) return servers.get(pod);
+  const server = readServer(pod);
+  servers.set(pod, server);
+  return server;
+}
+
+function readServer({ metadata, status }: PodLike): Server | undefined {
+  const role = metadata.labels?.[LABELS.component];
+  if (role !== 'gateway' && role !== 'api') return undefined;
+  if (status?.phase === 'Failed' || status?.phase === 'Succeeded') return undefined;
+  const holds = (type: string): boolean =>
+    status?.conditions?.some((c) => c.type === type && c.status === 'True') ?? false;
+  const ready = holds('Ready');
+  const of = (health: Endpoint['health']): Endpoint => ({
+    ...{ pod: metadata.name, cell: metadata.labels?.[LABELS.cell] ?? '', role, ip: status?.podIP ?? '', health },
+  });
+  return {
+    as: { HEALTHY: of('HEALTHY'), DRAINING: of('DRAINING') },
+    leaving: metadata.deletionTimestamp !== undefined,
+    ready,
+    silent: !ready && holds('ContainersReady'),
+  };
+}
 
 /** `nodesAway`: what silent Pods last were counts, as it did before. `alone`: Pods that are drained by themselves. */
-function endpointOf(pod: PodLike, nodesAway: boolean, alone: ReadonlySet<string>): Endpoint | undefined {
-  const { metadata, status } = pod;
-  const role = metadata.labels?.[LABELS.component] as EndpointRole;
-  const cell = metadata.labels?.[LABELS.cell];
-  const ip = status?.podIP;
-  if (!cell || !ip) return undefined;
-  const leaving = metadata.deletionTimestamp !== undefined || alone.has(metadata.name);
+function endpointOf(server: Server, nodesAway: boolean, alone: ReadonlySet<string>): Endpoint | undefined {
+  const leaving = server.leaving || alone.has(server.as.DRAINING.pod);
   // A leaving Pod is named as long as it exists, ready or not: dropping it would cut its open connections' host.
-  if (!leaving && !holds(pod, 'Ready') && !(nodesAway && isSilent(pod))) return undefined;
-  return { pod: metadata.name, cell, role, ip, health: leaving ? 'DRAINING' : 'HEALTHY' };
+  if (!leaving && !server.ready && !(nodesAway && server.silent)) return undefined;
+  return server.as[leaving ? 'DRAINING' : 'HEALTHY'];
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -15,7 +15,10 @@ import { shortType } from './types.ts';
 export type { NodeInfo };
 
 export interface SnapshotSource {
-  /** What the node is to have now; undefined when nothing is known for it yet. Called at each change: must be cheap. */
+  /**
+   * What the node is to have now; undefined when nothing is known for it yet. Called at each change and each request:
+   * must be cheap. `node` is one object for as long as its stream lasts.
+   */
   snapshotFor(node: NodeInfo): Snapshot | undefined;
 }
 

@@ -38,12 +38,17 @@ class Node {
   readonly #queue: DeltaResponse[] = [];
   #busy = false;
 
-  request(type: string, subscribe: string[], unsubscribe: string[] = [], initial?: Record<string, string>): void {
+  request(
+    type: string,
+    subscribe: string[],
+    unsubscribe: readonly string[] = [],
+    initial?: Record<string, string>,
+  ): void {
     this.take(
       this.session.onRequest({
         type_url: type,
         resource_names_subscribe: subscribe,
-        resource_names_unsubscribe: unsubscribe,
+        resource_names_unsubscribe: [...unsubscribe],
         ...(initial ? { initial_resource_versions: initial } : {}),
       }).responses,
     );

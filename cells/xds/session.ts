@@ -22,8 +22,8 @@ export interface Held {
 
 interface InFlight {
   nonce: string;
-  /** By name; undefined for a removal. */
-  sent: Map<string, Held | undefined>;
+  resources: readonly Resource[];
+  removed: readonly string[];
 }
 
 /** `NOT SENT`: the node asks for the type, and nothing has been sent to it yet. */
@@ -47,7 +47,7 @@ export interface TypeView {
   owed: Set<string>;
   /** The first wildcard request gets an answer even when it is empty. */
   owesFirst: boolean;
-  /** What was found last; undefined once what it was found from has changed. */
+  /** What was found last, less what has been sent since; undefined once what it was found from has changed. */
   diff: Diff | undefined;
   /** Whether all resources of `of` are acknowledged, as found last; undefined once `acked` has changed. */
   whole: { of: Resources | undefined; is: boolean } | undefined;
@@ -68,6 +68,8 @@ export type Answered = { outcome: 'ack' | 'nack' | 'stale' | 'request'; error?: 
 
 export class Session {
   readonly types = new Map<string, TypeView>();
+  /** Of `types`, make before what needs it; those that nothing needs last. */
+  #order: readonly string[] = [];
   /** Undefined until anything is known: nothing is answered then, since an empty answer would make the node drop what it has. */
   #snapshot: Snapshot | undefined;
   /** Something is refused and waits: nearly never, and looked for at every answer of every node. */
@@ -112,6 +114,11 @@ export class Session {
   #open(request: DeltaRequest, view: TypeView): void {
     view.diff = undefined;
     this.types.set(request.type_url, view);
+    const asked = [...this.types.keys()];
+    this.#order = [
+      ...MAKE_ORDER.filter((type) => this.types.has(type)),
+      ...asked.filter((type) => !MAKE_ORDER.includes(type)),
+    ];
     for (const [name, version] of Object.entries(request.initial_resource_versions ?? {})) {
       view.sent.set(name, { version });
       view.acked.set(name, { version });
@@ -152,15 +159,19 @@ export class Session {
     if (request.error_detail) {
       view.nacks++;
       view.lastError = request.error_detail.message;
-      for (const [name, held] of inFlight.sent) view.refused.set(name, held);
+      for (const r of inFlight.resources) view.refused.set(r.name, r);
+      for (const name of inFlight.removed) view.refused.set(name, undefined);
       this.#refusing = true;
       return { outcome: 'nack', error: request.error_detail.message };
     }
     view.whole = undefined;
     let replaced = false;
-    for (const [name, held] of inFlight.sent) {
-      if (held === undefined) view.acked.delete(name);
-      else view.acked.set(name, held);
+    for (const r of inFlight.resources) {
+      view.acked.set(r.name, r);
+      if (view.refused.delete(r.name)) replaced = true;
+    }
+    for (const name of inFlight.removed) {
+      view.acked.delete(name);
       if (view.refused.delete(name)) replaced = true;
     }
     view.acks++;
@@ -180,24 +191,25 @@ export class Session {
     if (this.#snapshot === undefined) return [];
     const out: DeltaResponse[] = [];
     if (this.#refusing) this.#dropRefused(this.#snapshot);
-    const order = [...MAKE_ORDER, ...[...this.types.keys()].filter((t) => !MAKE_ORDER.includes(t))];
-    for (const type of order) {
-      const view = this.types.get(type);
-      if (view && !view.inFlight) this.#respond(type, view, out);
+    for (const type of this.#order) {
+      const view = this.types.get(type)!;
+      if (!view.inFlight) this.#respond(type, view, out);
     }
-    for (const type of order.reverse()) {
-      const view = this.types.get(type);
-      if (view && !view.inFlight && this.#mayRemove(type)) this.#remove(type, view, out);
+    for (let i = this.#order.length - 1; i >= 0; i--) {
+      const type = this.#order[i]!;
+      const view = this.types.get(type)!;
+      if (!view.inFlight) this.#remove(type, view, out);
     }
     return out;
   }
 
   /** Changed resources that the node may have now, and the answers that it is owed. */
   #respond(type: string, view: TypeView, out: DeltaResponse[]): void {
+    const { changed } = this.#diff(type, view);
+    if (changed.length === 0 && view.owed.size === 0 && !view.owesFirst) return;
     const settled = new Map<Resource, boolean>();
-    const resources = this.#diff(type, view).changed.filter((r) => this.#mayGo(type, r, settled));
-    const held = this.#snapshot?.types.get(type);
-    const absent = missing(view.owed, held);
+    const resources = changed.filter((r) => this.#mayGo(type, r, settled));
+    const absent = view.owed.size === 0 ? NONE : missing(view.owed, this.#snapshot?.types.get(type));
     if (resources.length === 0 && absent.length === 0 && !view.owesFirst) return;
     out.push(this.#send(type, view, resources, absent));
     view.owesFirst = false;
@@ -205,30 +217,28 @@ export class Session {
 
   #remove(type: string, view: TypeView, out: DeltaResponse[]): void {
     const { gone } = this.#diff(type, view);
-    if (gone.length > 0) out.push(this.#send(type, view, [], gone));
+    if (gone.length > 0 && this.#mayRemove(type)) out.push(this.#send(type, view, [], gone));
   }
 
   #send(type: string, view: TypeView, resources: readonly Resource[], removed: readonly string[]): DeltaResponse {
     const nonce = String(++this.#nonce);
-    const sent = new Map<string, Held | undefined>();
+    const diff = this.#diff(type, view);
     for (const r of resources) {
-      sent.set(r.name, r);
       view.sent.set(r.name, r);
       view.owed.delete(r.name);
       view.again.delete(r.name);
     }
     for (const name of removed) {
-      sent.set(name, undefined);
       view.sent.delete(name);
       view.owed.delete(name);
     }
-    view.inFlight = { nonce, sent };
-    view.diff = undefined;
+    view.inFlight = { nonce, resources, removed };
+    view.diff = left(view, diff);
     return {
       system_version_info: this.version,
       type_url: type,
       nonce,
-      removed_resources: [...removed],
+      removed_resources: removed,
       resources: resources.map((r) => ({
         name: r.name,
         version: r.version,
@@ -261,7 +271,7 @@ export class Session {
     if (view === undefined) return true; // the node does not take this type from us
     const held = this.#snapshot?.types.get(type);
     if (view.whole === undefined || view.whole.of !== held)
-      view.whole = { of: held, is: missing(held?.keys() ?? [], view.acked).length === 0 };
+      view.whole = { of: held, is: held === undefined || areIn(view.acked, held.keys()) };
     return view.whole.is;
   }
 
@@ -294,10 +304,27 @@ export class Session {
 }
 
 function changes(view: TypeView, held: Resources): Resource[] {
-  const wanted = view.wildcard ? [...held.values()] : [...view.names].flatMap((name) => held.get(name) ?? []);
-  const due = (name: string): boolean => view.owed.has(name) || view.again.has(name);
-  return wanted.filter((r) => due(r.name) || view.sent.get(r.name)?.version !== r.version);
+  const found: Resource[] = [];
+  if (view.wildcard) {
+    for (const r of held.values()) if (isDue(view, r)) found.push(r);
+  } else {
+    for (const name of view.names) {
+      const r = held.get(name);
+      if (r && isDue(view, r)) found.push(r);
+    }
+  }
+  return found;
 }
+
+const isDue = ({ sent, owed, again }: TypeView, { name, version }: Resource): boolean =>
+  sent.get(name)?.version !== version || owed.has(name) || again.has(name);
+
+/** Of what was found, once some of it has been sent. */
+const left = (view: TypeView, { of, changed, gone }: Diff): Diff => ({
+  of,
+  changed: changed.filter((r) => isDue(view, r)),
+  gone: gone.filter((name) => view.sent.has(name)),
+});
 
 /** What nobody wants any more cannot be what is wrong: the node may have the rest of what it refused. */
 function dropRefused(view: TypeView, held: Resources | undefined): void {
@@ -323,8 +350,18 @@ function release(view: TypeView): void {
   view.diff = undefined;
 }
 
-const missing = (names: Iterable<string>, held: ReadonlyMap<string, unknown> | undefined): string[] =>
-  [...names].filter((name) => !held?.has(name));
+const NONE: readonly string[] = [];
+
+function areIn(held: ReadonlyMap<string, unknown>, names: Iterable<string>): boolean {
+  for (const name of names) if (!held.has(name)) return false;
+  return true;
+}
+
+function missing(names: Iterable<string>, held: ReadonlyMap<string, unknown> | undefined): string[] {
+  const found: string[] = [];
+  for (const name of names) if (!held?.has(name)) found.push(name);
+  return found;
+}
 
 const newView = (): TypeView => ({
   wildcard: false,

@@ -15,11 +15,17 @@ export interface Resource {
   needs: readonly ResourceRef[];
 }
 
+/** By name, in the names' order. Equal ones are the same map as far as those who make them can tell: see `resources`. */
 export type Resources = ReadonlyMap<string, Resource>;
 
 export interface Snapshot {
   /** Of names and versions: equal on every replica for equal content. */
   version: string;
+  types: Pick<ReadonlyMap<string, Resources>, 'get'>;
+}
+
+/** One that can be gone through. */
+export interface WholeSnapshot extends Snapshot {
   types: ReadonlyMap<string, Resources>;
 }
 
@@ -42,19 +48,29 @@ export const datedResource = (name: string, bytes: Uint8Array, content: Uint8Arr
   version: hash(content),
 });
 
-/** A type that is as in `last` keeps its very map, by which sessions see at once that nothing of it has changed. */
-export function snapshot(types: Readonly<Record<string, readonly Resource[]>>, last?: Snapshot): Snapshot {
-  const maps = new Map<string, Resources>();
-  const parts: string[] = [];
-  for (const type of Object.keys(types).sort()) {
-    const sorted = [...types[type]!].sort((a, b) => (a.name < b.name ? -1 : 1));
-    const before = last?.types.get(type);
-    const same = before?.size === sorted.length && sorted.every((r) => before.get(r.name)?.version === r.version);
-    maps.set(type, same ? before : new Map(sorted.map((r) => [r.name, r])));
-    parts.push(type, ...sorted.flatMap((r) => [r.name, r.version]));
-  }
-  return { version: hash(parts.join('\0')), types: maps };
+/** Of `resources`, which are never changed: made once, for all snapshots that hold them. */
+const versions = new WeakMap<Resources, string>();
+
+/** `last` itself when nothing has changed, by which sessions see at once that there is nothing to compare. */
+export function resources(list: Iterable<Resource>, last?: Resources): Resources {
+  const sorted = [...list].sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (last?.size === sorted.length && sorted.every((r) => last.get(r.name)?.version === r.version)) return last;
+  const made = new Map(sorted.map((r) => [r.name, r]));
+  versions.set(made, versionOf(made));
+  return made;
 }
+
+export function snapshotOf(types: Readonly<Record<string, Resources>>): WholeSnapshot {
+  const sorted = Object.entries(types).sort(([a], [b]) => (a < b ? -1 : 1));
+  const parts = sorted.flatMap(([type, held]) => [type, versions.get(held) ?? versionOf(held)]);
+  return { version: hash(parts.join('\0')), types: new Map(sorted) };
+}
+
+/** From lists; a type that is as in `last` keeps its very map. */
+export const snapshot = (lists: Readonly<Record<string, Iterable<Resource>>>, last?: Snapshot): WholeSnapshot =>
+  snapshotOf(
+    Object.fromEntries(Object.entries(lists).map(([type, list]) => [type, resources(list, last?.types.get(type))])),
+  );
 
 /** One version for several resources of a type: equal for equal names and versions. Empty when there is none. */
 export const versionOf = (held: ReadonlyMap<string, { version: string }>): string => {
@@ -62,16 +78,16 @@ export const versionOf = (held: ReadonlyMap<string, { version: string }>): strin
   return sorted.length === 0 ? '' : hash(sorted.flatMap(([name, r]) => [name, r.version]).join('\0'));
 };
 
-/** The snapshot with one resource of a type of its own more. */
-export const withResource = (s: Snapshot, type: string, r: Resource): Snapshot => ({
-  version: `${s.version}.${r.version}`,
-  types: new Map([...s.types, [type, new Map([[r.name, r]])]]),
+/** The snapshot with one type more; cheap, since every edge gets one at every change. */
+export const withType = ({ version, types }: Snapshot, type: string, held: Resources): Snapshot => ({
+  version: `${version}.${versions.get(held) ?? versionOf(held)}`,
+  types: { get: (asked) => (asked === type ? held : types.get(asked)) },
 });
 
 export const EMPTY_SNAPSHOT = snapshot({});
 
 /** Throws `snapshot_inconsistent` when a resource needs one that the snapshot does not hold. */
-export function assertConsistent(s: Snapshot): void {
+export function assertConsistent(s: WholeSnapshot): void {
   for (const [type, resources] of s.types)
     for (const r of resources.values())
       for (const need of r.needs)

@@ -58,7 +58,8 @@ function makeCodec(type: protobuf.Type, name: string): Codec<unknown> {
 
 /** protobufjs gives null for an absent message: drop it, so that `?.` and optional types mean the same. */
 function withoutNulls(object: { [k: string]: unknown }): unknown {
-  for (const [key, value] of Object.entries(object)) {
+  for (const key in object) {
+    const value = object[key];
     if (value === null) delete object[key];
     else if (Array.isArray(value)) for (const item of value) dive(item);
     else dive(value);
@@ -72,7 +73,8 @@ function dive(value: unknown): void {
 
 function assertKnownFields(type: protobuf.Type, value: unknown, path: string): void {
   if (typeof value !== 'object' || value === null) throw new TypeError(`${path} is not an object`);
-  for (const [key, child] of Object.entries(value)) {
+  for (const key in value) {
+    const child = (value as Record<string, unknown>)[key];
     const field = type.fields[key];
     if (field === undefined) throw new TypeError(`${path} has no field ${key}`);
     const target = field.resolvedType;

@@ -35,7 +35,7 @@ export interface DeltaResponse {
   system_version_info: string;
   resources: DeltaResource[];
   type_url: string;
-  removed_resources: string[];
+  removed_resources: readonly string[];
   nonce: string;
 }
 

@@ -1,6 +1,6 @@
 /** Envoy clusters and endpoints of the cells. Pure; nothing here depends on weights. */
 
-import { CLIENT_PORT, type EdgeCell, type EdgeWorld, type EndpointRole } from '../../traffic/world.ts';
+import { CLIENT_PORT, type EdgeCell, type EdgeWorld, type Endpoint, type EndpointRole } from '../../traffic/world.ts';
 import { type Resource, resource } from '../snapshot.ts';
 import { ENVOY } from '../types.ts';
 import { ADS, any, encodeMessage, type Message, seconds, uint } from './messages.ts';
@@ -93,31 +93,47 @@ const aggregate = (name: string, order: readonly string[]): Message => ({
   },
 });
 
-export const endpoints = (world: EdgeWorld): Resource[] =>
-  [...assignments(world)].map(([name, message]) => assignment(name, message));
+/** What a cluster's ClusterLoadAssignment is made from. */
+export interface ClusterHosts {
+  cluster: string;
+  region: string;
+  zone: string;
+  hosts: readonly Endpoint[];
+}
 
-/** The ClusterLoadAssignment of each cluster, by its name, not yet encoded. */
-export function assignments({ cells, endpoints: all }: EdgeWorld): Map<string, Message> {
+export function clusterHosts({ cells, endpoints: all }: EdgeWorld): ClusterHosts[] {
   const hosts = Map.groupBy(all, (e) => cellCluster(e.cell, e.role));
-  const named = ROLES.flatMap((role) => cells.map((cell) => ({ name: cellCluster(cell.name, role), cell })));
-  return new Map(
-    named.map(({ name, cell }) => [
-      name,
-      {
-        cluster_name: name,
-        endpoints: [
-          {
-            locality: { region: cell.region, zone: cell.zone },
-            lb_endpoints: (hosts.get(name) ?? []).map((e) => ({
-              health_status: e.health,
-              endpoint: { address: { socket_address: { address: e.ip, port_value: CLIENT_PORT } } },
-            })),
-          },
-        ],
-      },
-    ]),
+  return ROLES.flatMap((role) =>
+    cells.map(({ name, region, zone }) => {
+      const cluster = cellCluster(name, role);
+      return { cluster, region, zone, hosts: hosts.get(cluster) ?? [] };
+    }),
   );
 }
 
-export const assignment = (name: string, message: Message): Resource =>
-  resource(name, encodeMessage('envoy.config.endpoint.v3.ClusterLoadAssignment', message));
+/** Whether they make the same assignment. */
+export const sameHosts = (a: ClusterHosts, b: ClusterHosts): boolean =>
+  a.cluster === b.cluster &&
+  a.region === b.region &&
+  a.zone === b.zone &&
+  a.hosts.length === b.hosts.length &&
+  a.hosts.every(({ ip, health }, i) => ip === b.hosts[i]!.ip && health === b.hosts[i]!.health);
+
+export const assignment = ({ cluster, region, zone, hosts }: ClusterHosts): Resource =>
+  resource(
+    cluster,
+    encodeMessage('envoy.config.endpoint.v3.ClusterLoadAssignment', {
+      cluster_name: cluster,
+      endpoints: [
+        {
+          locality: { region, zone },
+          lb_endpoints: hosts.map((e) => ({
+            health_status: e.health,
+            endpoint: { address: { socket_address: { address: e.ip, port_value: CLIENT_PORT } } },
+          })),
+        },
+      ],
+    }),
+  );
+
+export const endpoints = (world: EdgeWorld): Resource[] => clusterHosts(world).map(assignment);

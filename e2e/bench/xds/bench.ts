@@ -28,7 +28,7 @@ interface Size {
 
 export const xds: Bench = {
   name: 'xds',
-  rounds: 3,
+  rounds: 7,
   async run({ rounds, smoke, progress }) {
     const size: Size = smoke
       ? { cells: 2, endpoints: 5, nodes: 6, warmUp: 5, changes: 10 }
