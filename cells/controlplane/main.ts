@@ -3,6 +3,7 @@
  * share is the API server (intent and decisions) and the store (slot tables, heartbeats).
  */
 import { Registry } from 'prom-client';
+import { ClockCheck } from '../contract/clock-check.ts';
 import { loadKubeConfig } from '../contract/kube/index.ts';
 import { startAdminServer } from '../contract/process/admin-server.ts';
 import type { Logger } from '../contract/process/log.ts';
@@ -11,9 +12,9 @@ import type { RingStore } from '../contract/ring-store.ts';
 import { openRingStore } from '../contract/ring-store-open.ts';
 import { systemClock as clock, systemRandom as random } from '../contract/system-clock.ts';
 import { LoadHistory, SLICE_SECONDS } from '../health/history.ts';
+import { BUCKET_SECONDS } from '../health/report.ts';
 import { AdsServer } from '../xds/server.ts';
 import { shortType } from '../xds/types.ts';
-import { ClockCheck } from './clock-check.ts';
 import { debugRoute } from './debug.ts';
 import { watchKube } from './kube-watch.ts';
 import { LoadIntake } from './load-intake.ts';
@@ -153,7 +154,12 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
   const ringLoop = new Loop(clock, config.ringPeriodMs, round, failed('managing the rings'));
   started.defer(() => ringLoop.close());
 
-  const clockCheck = new ClockCheck({ store, clock, log, onSkew: (skewMs) => metrics.clockSkewMs.set(skewMs) });
+  const clockCheck = new ClockCheck({
+    storeMs: () => store.wallMs(),
+    ...{ clock, log, limitMs: BUCKET_SECONDS * 1_000 },
+    consequence: 'what nodes report here may not count in the health verdict',
+    onSkew: (skewMs) => metrics.clockSkewMs.set(skewMs),
+  });
   const clockLoop = new Loop(clock, CLOCK_PERIOD_MS, () => clockCheck.look(), failed("reading the store's clock"));
   started.defer(() => clockLoop.close());
 

@@ -6,6 +6,7 @@
  * Commits of the table run in one chain (`#inTurn`); claims in one of their own (claims.ts).
  */
 import { type Clock, type Random, sleep, type Timer } from '../../cells/contract/clock.ts';
+import { ClockCheck } from '../../cells/contract/clock-check.ts';
 import { Liveness, type Verdict } from '../../cells/contract/liveness.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import type { Heartbeat, NodeLoad } from '../../cells/contract/ring-store.ts';
@@ -51,6 +52,7 @@ const MAX_TAKEOVER_TRIES = 8;
 export class RingMember {
   readonly #o: RingMemberOptions;
   readonly #liveness: Liveness;
+  readonly #clockCheck: ClockCheck;
   /**
    * How long a heartbeat, or the reading of them, may take, in ms. Half of what a member may be silent: one that hangs
    * when the store comes back is given up, and made anew, before the others take its writer for dead.
@@ -67,7 +69,6 @@ export class RingMember {
   #beating = false;
   #ticking = false;
   #pollDue = false;
-  #skewed = false;
   #verdict: Verdict | undefined;
   /** Incarnations that said so when they were last heard. */
   #leavers: ReadonlySet<string> = new Set();
@@ -82,6 +83,12 @@ export class RingMember {
     this.#claims = new Claims(options);
     this.#liveness = new Liveness({ heartbeatMs: options.heartbeatMs, missed: options.missed });
     this.#withinMs = (options.heartbeatMs * options.missed) / 2;
+    const { store, clock, log, metrics } = options;
+    this.#clockCheck = new ClockCheck({
+      storeMs: () => store.wallMs(this.#withinMs),
+      ...{ clock, log, limitMs: MAX_SKEW_MS, consequence: 'this server claims no slots' },
+      onSkew: (skewMs) => metrics.clockSkewMs.set(skewMs),
+    });
   }
 
   /** The store has answered at least once and this server's own row is written. */
@@ -202,7 +209,7 @@ export class RingMember {
     const { clock, store, row } = this.#o;
     const before = clock.monotonicMs();
     try {
-      if (this.#ticks++ % SKEW_EVERY_TICKS === 0) await this.#checkClock();
+      if (this.#ticks++ % SKEW_EVERY_TICKS === 0) await this.#clockCheck.look();
       const rows = await store.ring.heartbeats(row.ring, this.#withinMs);
       const now = clock.monotonicMs();
       this.#verdict = this.#liveness.observe(rows, now, now - before);
@@ -216,15 +223,6 @@ export class RingMember {
     }
     await this.refresh();
     if (this.#verdict.withheld !== 'failed') this.#plantAllSilent = false;
-  }
-
-  async #checkClock(): Promise<void> {
-    const skewMs = this.#o.clock.wallMs() - (await this.#o.store.wallMs(this.#withinMs));
-    this.#o.metrics.clockSkewMs.set(skewMs);
-    const skewed = Math.abs(skewMs) > MAX_SKEW_MS;
-    if (skewed !== this.#skewed)
-      this.#o.log[skewed ? 'error' : 'info']({ skewMs }, skewed ? 'clock too far off to own slots' : 'clock mended');
-    this.#skewed = skewed;
   }
 
   #countRowless(rows: readonly Heartbeat[]): void {
@@ -276,7 +274,7 @@ export class RingMember {
   }
 
   #claimMissing(slots?: readonly number[]): Promise<void> {
-    return this.#claims.claimMissing(() => !this.#skewed && !this.#closed, slots);
+    return this.#claims.claimMissing(() => !this.#clockCheck.off && !this.#closed, slots);
   }
 
   /** The standbys of one dead owner commit at the same time, each its own slots: who comes second judges anew at once. */
@@ -287,7 +285,7 @@ export class RingMember {
   /** False when another commit came first. */
   async #takeOverOnce(): Promise<boolean> {
     const { control, store, metrics, log } = this.#o;
-    if (this.#leaving || this.#skewed || this.#closed || control.table === undefined) return true;
+    if (this.#leaving || this.#clockCheck.off || this.#closed || control.table === undefined) return true;
     const step = takeover(control.table, this.#me, {
       isDead: (incarnation) => this.#isDead(incarnation),
       isLeaving: (incarnation) => this.#leavers.has(incarnation),
