@@ -17,6 +17,8 @@ test('a table survives its encoding', () => {
   }
   table.target[5] = 1;
   assert.deepEqual(decodeTable(encodeTable(table)), table);
+  assert.deepEqual(decodeTable(encodeTable({ ...table, ended: 'uid' })), { ...table, ended: 'uid' });
+  assert.equal(nextTable({ ...table, ended: 'uid' }).ended, 'uid');
   assert.equal(memberIndex(table, 'b/1'), 1);
   assert.equal(memberIndex(table, 'c/1'), NONE);
 });

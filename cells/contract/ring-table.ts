@@ -34,6 +34,11 @@ export interface RingTable {
   target: Uint16Array;
   /** Per slot, the table epoch at which its owner became owner: the epoch of its fence and of its events. */
   slotEpoch: Uint32Array;
+  /**
+   * Uid of the last ChannelRing of this name that has ended: no table is laid out for that one any more, whatever a
+   * replica that has not heard of the deletion believes.
+   */
+  ended?: string;
 }
 
 export function emptyTable(ring: string): RingTable {
@@ -50,9 +55,10 @@ export function emptyTable(ring: string): RingTable {
 
 const FORMAT = 1;
 
-/** `u8 format, u32 head length, head JSON {ring, epoch, members}, owner, standby, target, slotEpoch` little-endian, deflated. */
+/** `u8 format, u32 head length, head JSON {ring, epoch, members, ended?}, owner, standby, target, slotEpoch` little-endian, deflated. */
 export function encodeTable(table: RingTable): Uint8Array {
-  const head = Buffer.from(JSON.stringify({ ring: table.ring, epoch: table.epoch, members: table.members }));
+  const { ring, epoch, members, ended } = table;
+  const head = Buffer.from(JSON.stringify({ ring, epoch, members, ended }));
   const raw = Buffer.alloc(5 + head.length + SLOTS * 10);
   raw.writeUInt8(FORMAT, 0);
   raw.writeUInt32LE(head.length, 1);
@@ -69,7 +75,10 @@ export function decodeTable(bytes: Uint8Array): RingTable {
   const raw = inflateSync(bytes);
   if (raw.readUInt8(0) !== FORMAT) throw new ChatError('ring_table_format', { found: raw.readUInt8(0), known: FORMAT });
   const headLength = raw.readUInt32LE(1);
-  const head = JSON.parse(raw.subarray(5, 5 + headLength).toString()) as Pick<RingTable, 'ring' | 'epoch' | 'members'>;
+  const head = JSON.parse(raw.subarray(5, 5 + headLength).toString()) as Pick<
+    RingTable,
+    'ring' | 'epoch' | 'members' | 'ended'
+  >;
   const columns = new Uint8Array(raw.subarray(5 + headLength)); // a copy, so that the typed arrays are aligned
   const u16 = (index: number): Uint16Array => new Uint16Array(columns.buffer, index * SLOTS * 2, SLOTS);
   return {
@@ -91,6 +100,7 @@ export function nextTable(table: RingTable): RingTable {
     standby: table.standby.slice(),
     target: table.target.slice(),
     slotEpoch: table.slotEpoch.slice(),
+    ...(table.ended === undefined ? {} : { ended: table.ended }),
   };
 }
 

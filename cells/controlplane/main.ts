@@ -58,9 +58,9 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
   const tables = new Tables({
     store,
     rings: () => observed.rings.keys(),
-    onTable: (table, movesStarted) => {
+    onTable: (table, givers) => {
       metrics.ringEpoch.set({ ring: table.ring }, table.epoch);
-      rings.charge(table, movesStarted);
+      rings.charge(table, givers);
     },
     onGone: (ring) => metrics.ringEpoch.remove({ ring }),
     onChange: () => publisher.changed(),

@@ -56,7 +56,7 @@ interface Seen {
   members: readonly LiveMember[];
   /** Moves that are wanted and not started. */
   left: number;
-  /** Why nothing is decided at present; undefined when it is. `ended`: it is deleted, and no table of it has members. */
+  /** Why nothing is decided at present; undefined when it is. `ended`: it is deleted, and its table says so. */
   held: 'failed' | 'store' | 'incomplete' | 'ended' | undefined;
 }
 
@@ -77,14 +77,16 @@ export class RingManager {
     this.#options = options;
   }
 
-  /** Handoffs that somebody started. Those of servers that leave have no part in the budget of rebalancing. */
-  charge(table: RingTable, started: readonly number[]): void {
+  /**
+   * Handoffs that somebody started, by who gives: see `Tables`. What leaving servers give, and what was taken over from
+   * dead ones, has no part in the budget of rebalancing.
+   */
+  charge(table: RingTable, givers: readonly string[]): void {
     const managed = this.#managed.get(table.ring);
     if (managed === undefined) return;
-    const leaving = new Set(managed.seen.members.flatMap((m) => (m.leaving ? [m.incarnation] : [])));
-    const isLeaving = (slot: number): boolean => leaving.has(table.members[table.owner[slot]!]?.incarnation ?? '');
+    const staying = new Set(managed.seen.members.flatMap((m) => (m.leaving ? [] : [m.incarnation])));
     managed.history.observe(table, this.#options.clock.monotonicMs());
-    managed.budget.charge(started.filter((slot) => !isLeaving(slot)).length);
+    managed.budget.charge(givers.filter((giver) => staying.has(giver)).length);
   }
 
   /** What is known of a ring; undefined before its first round. */
@@ -135,8 +137,10 @@ export class RingManager {
     const managed = this.#of(name, ring);
     const table = await this.#options.tables.refresh(name);
     const round = managed.membership.observe(rows, table, this.#cellsOf(ring), now, delayMs);
-    if (ring.metadata.deletionTimestamp !== undefined && !this.#isUsed(ring))
-      return this.#end(name, table, round, managed);
+    const { uid, deletionTimestamp } = ring.metadata;
+    if (deletionTimestamp !== undefined && !this.#isUsed(ring)) return this.#end(uid, name, table, round, managed);
+    // Another replica has ended it, and its deletion has not been heard of here.
+    if (deletionTimestamp === undefined && table?.ended === uid) return this.#hasEnded(managed);
     const { withheld } = round.verdict;
     const isNew = table === undefined || table.members.length === 0;
     const held = withheld ?? (isNew && !round.complete ? 'incomplete' : undefined);
@@ -147,13 +151,22 @@ export class RingManager {
   }
 
   /** The operator lets the ring go once it is said to have ended. */
-  async #end(name: string, table: RingTable | undefined, round: Round, managed: ManagedRing): Promise<void> {
-    // Another replica may have laid it out again, not knowing of the deletion yet.
-    if (managed.seen?.held === 'ended') managed.seen = { ...managed.seen, held: undefined };
-    if (table) await this.#put(name, retire(table), []);
+  /** The operator lets the ring go once it is said to have ended. */
+  async #end(
+    uid: string,
+    name: string,
+    table: RingTable | undefined,
+    round: Round,
+    managed: ManagedRing,
+  ): Promise<void> {
+    await this.#put(name, retire(table ?? emptyTable(name), uid), []);
     const left = this.#options.tables.get(name);
-    if (left !== undefined && left.members.length > 0) return;
+    if (left?.ended !== uid || left.members.length > 0) return;
     await this.#forget(left, round);
+    this.#hasEnded(managed);
+  }
+
+  #hasEnded(managed: ManagedRing): void {
     managed.seen = { members: [], left: 0, held: 'ended' };
   }
 

@@ -1,15 +1,18 @@
 /** The slot tables of the observed rings, as last read from the store. */
 
 import type { RingStore } from '../contract/ring-store.ts';
-import { NONE, type RingTable } from '../contract/ring-table.ts';
+import type { RingTable } from '../contract/ring-table.ts';
 import { SLOTS } from '../contract/slot.ts';
 
 export interface TablesOptions {
   store: Pick<RingStore, 'readTable'>;
   /** Names of the rings that exist, `<namespace>/<name>`. */
   rings: () => Iterable<string>;
-  /** Called when a table is new or has a new epoch, with the slots whose handoff began since the last one. */
-  onTable: (table: RingTable, started: readonly number[]) => void;
+  /**
+   * Called when a table is new or has a new epoch. `givers`: the owner's incarnation, once for each of its slots that is
+   * being handed over, or has changed hands, since the last one.
+   */
+  onTable: (table: RingTable, givers: readonly string[]) => void;
   /** Called when a ring with this name is no longer there. */
   onGone?: (ring: string) => void;
   /** Called when what `all` answers may have changed. */
@@ -67,16 +70,20 @@ export class Tables {
     const before = this.#tables.get(table.ring);
     if (before && before.epoch >= table.epoch) return;
     this.#tables.set(table.ring, table);
-    this.#options.onTable(table, before ? startedMoves(before, table) : []);
+    this.#options.onTable(table, before ? giversOf(before, table) : []);
     this.#options.onChange();
   }
 }
 
-function startedMoves(before: RingTable, after: RingTable): number[] {
-  const started: number[] = [];
+/** Between two reads a handoff may have begun, or ended, or both: each is told once. A takeover looks like one that did both. */
+function giversOf(before: RingTable, after: RingTable): string[] {
+  const name = (table: RingTable, index: number): string | undefined => table.members[index]?.incarnation;
+  const givers: (string | undefined)[] = [];
   for (let slot = 0; slot < SLOTS; slot++) {
-    const target = after.target[slot]!;
-    if (target !== NONE && target !== before.target[slot]) started.push(slot);
+    const [owner, target] = [name(after, after.owner[slot]!), name(after, after.target[slot]!)];
+    const [formerOwner, formerTarget] = [name(before, before.owner[slot]!), name(before, before.target[slot]!)];
+    if (after.slotEpoch[slot] !== before.slotEpoch[slot] && owner !== formerTarget) givers.push(formerOwner);
+    if (target !== undefined && target !== formerTarget) givers.push(owner);
   }
-  return started;
+  return givers.filter((giver) => giver !== undefined);
 }
