@@ -93,6 +93,23 @@ test('a token Secret without its label is taken back; that of somebody else is s
   await bed.client.delete(bed.ref('Workspace', 'taken'));
 });
 
+test('a Workspace made again waits until the Secret of the former one has gone, and gets another id', async () => {
+  const secret = bed.ref('Secret', 'again-token-key', 'v1');
+  await bed.apply('Workspace', 'again', { displayName: 'Again', ring: 'main' });
+  await eventually(async () => assert.ok(isTrue(await bed.workspace('again'), 'Ready')));
+  const { workspaceId } = (await bed.workspace('again')).status!;
+  await bed.client.delete(bed.ref('Workspace', 'again'));
+  await bed.apply('Workspace', 'again', { displayName: 'Again', ring: 'main' });
+  await eventually(async () =>
+    assert.equal(conditionOf(await bed.workspace('again'), 'Ready')?.reason, 'FormerTokenSecret'),
+  );
+  await bed.client.delete(secret); // as the garbage collector does, which does not run here
+  await eventually(async () => assert.ok(isTrue(await bed.workspace('again'), 'Ready')));
+  assert.notEqual((await bed.workspace('again')).status?.workspaceId, workspaceId);
+  await bed.client.delete(bed.ref('Workspace', 'again'));
+  await bed.client.delete(secret);
+});
+
 test('nothing is written at steady state', async () => {
   // Settled when two askings of the control plane pass without a write.
   const asked = async (times: number): Promise<void> => {

@@ -66,20 +66,25 @@ async function gather(deps: WorkspaceDeps, key: string): Promise<ObservedWorkspa
   const ring = world.rings.get(`${namespace}/${workspace.spec.ring}`);
   return {
     workspace,
-    secret: watched ? contentOf(watched) : await unseenSecret(deps, workspace),
+    secret: watched ? contentOf(watched, workspace) : await unseenSecret(deps, workspace),
     ringCells: ring?.metadata.deletionTimestamp === undefined ? ring?.spec.cells : undefined,
     shards,
   };
 }
 
-const contentOf = ({ data }: Secret): TokenKey | 'unreadable' => decodeTokenKey(data) ?? 'unreadable';
+/** One without any owner, as from a backup, is taken with the id that it has. */
+function contentOf({ data, metadata }: Secret, workspace: Workspace): TokenKey | 'unreadable' | 'former' {
+  const owners = (metadata.ownerReferences ?? []).filter((owner) => owner.kind === 'Workspace');
+  if (owners.length > 0 && owners.every((owner) => owner.uid !== workspace.metadata.uid)) return 'former';
+  return decodeTokenKey(data) ?? 'unreadable';
+}
 
 /** What has the name of the Secret and is not seen: without our label, or not yet. */
-async function unseenSecret({ client }: WorkspaceDeps, { metadata }: Workspace): Promise<ObservedWorkspace['secret']> {
-  const { name, namespace, uid } = metadata;
+async function unseenSecret({ client }: WorkspaceDeps, workspace: Workspace): Promise<ObservedWorkspace['secret']> {
+  const { name, namespace, uid } = workspace.metadata;
   const live = await client.get<Secret>({ apiVersion: 'v1', kind: 'Secret', namespace, name: tokenSecretName(name) });
   if (live === undefined) return 'absent';
-  if (live.metadata.labels?.[LABELS.managedBy] === MANAGED_BY) return contentOf(live);
+  if (live.metadata.labels?.[LABELS.managedBy] === MANAGED_BY) return contentOf(live, workspace);
   return ownedBy(live, uid) ? 'unlabelled' : 'foreign';
 }
 

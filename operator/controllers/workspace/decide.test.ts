@@ -80,6 +80,7 @@ const reasons: [reason: string, changes: Partial<ObservedWorkspace>][] = [
   ['LiesElsewhere', { workspace: testWorkspace('acme', { placement: { shard: '80-' } }) }],
   ['TokenSecretUnreadable', { secret: 'unreadable' }],
   ['TokenSecretForeign', { secret: 'foreign' }],
+  ['FormerTokenSecret', { secret: 'former' }],
   ['Suspended', { workspace: testWorkspace('acme', { suspended: true }) }],
 ];
 for (const [reason, changes] of reasons) {

@@ -12,9 +12,10 @@ export interface ObservedWorkspace {
   workspace: Workspace;
   /**
    * The Secret of the workspace: its content, or what is wrong with it. `unlabelled`: it is the Workspace's and has lost
-   * the label that it is found by. `foreign`: somebody else made it, with the name that ours would have.
+   * the label that it is found by. `former`: it is of a Workspace of the same name that was deleted, and goes with it.
+   * `foreign`: somebody else made it, with the name that ours would have.
    */
-  secret: 'absent' | 'unlabelled' | 'foreign' | 'unreadable' | TokenKey;
+  secret: 'absent' | 'unlabelled' | 'former' | 'foreign' | 'unreadable' | TokenKey;
   /** Cells of the ring that the workspace names; undefined when there is no such ring. */
   ringCells: readonly string[] | undefined;
   /** Shards of the message keyspace. */
@@ -142,6 +143,11 @@ function readyCondition(observed: ObservedWorkspace, placed: NewCondition, hasKe
     return no(
       'TokenSecretForeign',
       `Secret ${name} was made by somebody else, and the signing key has to have its name: keep it under another one, and delete it.`,
+    );
+  if (secret === 'former')
+    return no(
+      'FormerTokenSecret',
+      `Secret ${name} is of a Workspace of this name that was deleted, and goes with it: should it stay, delete it.`,
     );
   if (secret === 'unreadable')
     return no(
