@@ -12,7 +12,7 @@ import type { LinkedOwnerClient } from '../links/owner-client.ts';
 import type { Actor } from '../protocol/operations.ts';
 import type { Head } from '../storage/store.ts';
 import { handover } from './commits.ts';
-import { FIRST_BATCH, nextBatch } from './handoff-batch.ts';
+import { FIRST_PACE, nextPace } from './handoff-batch.ts';
 import type { ChannelMetrics } from './metrics.ts';
 import type { Slots } from './slots.ts';
 
@@ -73,7 +73,7 @@ const SYSTEM: Actor = { workspace: 'T0' as Actor['workspace'], user: undefined, 
 export class Handoff {
   readonly #o: HandoffOptions;
   /** Slots that are handed over together. */
-  #batch = FIRST_BATCH;
+  #pace = FIRST_PACE;
 
   constructor(options: HandoffOptions) {
     this.#o = options;
@@ -122,7 +122,7 @@ export class Handoff {
     });
     if (!ready) return;
     for (let at = 0; at < to.slots.length; ) {
-      const batch = to.slots.slice(at, at + this.#batch);
+      const batch = to.slots.slice(at, at + this.#pace.size);
       if (!(await this.#move(to, batch))) return;
       at += batch.length;
       if (!mayGoOn()) return;
@@ -172,7 +172,7 @@ export class Handoff {
     adopt(step.table);
     metrics.handoffs.inc(step.slots.length);
     await this.#tell(to, { ...step, heads: frozen.heads, frozenAt });
-    this.#batch = nextBatch(this.#batch, clock.monotonicMs() - frozenAt, leaving());
+    this.#pace = nextPace(this.#pace, clock.monotonicMs() - frozenAt, leaving());
     const phases = {
       turnMs: Math.round(turnAt - askedAt),
       commitMs: Math.round(committedAt - turnAt),
