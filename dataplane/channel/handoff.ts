@@ -68,12 +68,17 @@ export function inTurn(targets: readonly number[], self: number, members: number
 /** A takeover waits no longer for a flush than this, in ms, and no slot pauses for longer without being handed over. */
 const FLUSH_MS = 2_000;
 
+/** For so long a target counts as ready that has said so. */
+const READY_MS = 3_000;
+
 const SYSTEM: Actor = { workspace: 'T0' as Actor['workspace'], user: undefined, roles: [] };
 
 export class Handoff {
   readonly #o: HandoffOptions;
   /** Slots that are handed over together. */
   #pace = FIRST_PACE;
+  /** By the target's incarnation, when it last said that it was ready. */
+  readonly #readyAt = new Map<string, number>();
 
   constructor(options: HandoffOptions) {
     this.#o = options;
@@ -113,20 +118,25 @@ export class Handoff {
   }
 
   async #give(table: RingTable, to: Receiver & { slots: number[] }, mayGoOn: () => boolean): Promise<void> {
-    const { peers, ring } = this.#o;
-    const { ready } = await peers.request(to.address, {
-      op: 'prepare',
-      ring,
-      args: { ring, slots: to.slots, tableEpoch: table.epoch },
-      actor: SYSTEM,
-    });
-    if (!ready) return;
+    if (!(await this.#isReady(table, to))) return;
     for (let at = 0; at < to.slots.length; ) {
       const batch = to.slots.slice(at, at + this.#pace.size);
       if (!(await this.#move(to, batch))) return;
       at += batch.length;
       if (!mayGoOn()) return;
     }
+  }
+
+  /** Rounds are as short as the time between two polls: over a slow link most of it would go by asking each time. */
+  async #isReady(table: RingTable, { incarnation, address, slots }: Receiver & { slots: number[] }): Promise<boolean> {
+    const { peers, ring, clock } = this.#o;
+    const now = clock.monotonicMs();
+    for (const [known, at] of this.#readyAt) if (now - at > READY_MS) this.#readyAt.delete(known);
+    if (this.#readyAt.has(incarnation)) return true;
+    const args = { ring, slots, tableEpoch: table.epoch };
+    const { ready } = await peers.request(address, { op: 'prepare', ring, args, actor: SYSTEM });
+    if (ready) this.#readyAt.set(incarnation, now);
+    return ready;
   }
 
   /** False when the table does not give all of these to the target any more, or some cannot be flushed. */
@@ -194,6 +204,7 @@ export class Handoff {
       frozenMs: clock.monotonicMs() - frozenAt,
     };
     await peers.request(to.address, { op: 'handoff', ring, args, actor: SYSTEM }).catch((err: unknown) => {
+      this.#readyAt.delete(to.incarnation);
       log.info({ err }, 'the new owner was not told; it will read the table');
     });
   }
