@@ -12,7 +12,7 @@ import type { LinkedOwnerClient } from '../links/owner-client.ts';
 import type { Actor } from '../protocol/operations.ts';
 import type { Head } from '../storage/store.ts';
 import { handover } from './commits.ts';
-import { FIRST_PACE, nextPace } from './handoff-batch.ts';
+import { FIRST_PACE, isFar, nextPace } from './handoff-batch.ts';
 import type { ChannelMetrics } from './metrics.ts';
 import type { Slots } from './slots.ts';
 
@@ -104,17 +104,22 @@ export class Handoff {
         else list.push(slot);
       }
     }
-    for (const target of inTurn([...byTarget.keys()], self, table.members.length)) {
-      const member = table.members[target];
-      const all = byTarget.get(target);
-      if (member === undefined || all === undefined) continue;
+    const give = async (target: number): Promise<void> => {
+      const { incarnation, address, pod } = table.members[target]!;
+      const mine = byTarget.get(target)!;
       try {
-        await this.#give(table, { incarnation: member.incarnation, address: member.address, slots: all }, mayGoOn);
+        await this.#give(table, { incarnation, address, slots: mine }, mayGoOn);
       } catch (err: unknown) {
-        log.info({ err, target: member.pod, slots: all.length }, 'handoff not done, trying again');
+        log.info({ err, target: pod, slots: mine.length }, 'handoff not done, trying again');
       }
-      if (!mayGoOn()) return;
-    }
+    };
+    const targets = inTurn([...byTarget.keys()], self, table.members.length);
+    if (isFar(this.#pace)) await Promise.all(targets.map(give));
+    else
+      for (const target of targets) {
+        await give(target);
+        if (!mayGoOn()) return;
+      }
   }
 
   async #give(table: RingTable, to: Receiver & { slots: number[] }, mayGoOn: () => boolean): Promise<void> {
@@ -182,11 +187,13 @@ export class Handoff {
     adopt(step.table);
     metrics.handoffs.inc(step.slots.length);
     await this.#tell(to, { ...step, heads: frozen.heads, frozenAt });
-    this.#pace = nextPace(this.#pace, clock.monotonicMs() - frozenAt, leaving());
+    const claimedAt = clock.monotonicMs();
+    const took = { pauseMs: claimedAt - frozenAt, commitMs: committedAt - turnAt, claimMs: claimedAt - committedAt };
+    this.#pace = nextPace(this.#pace, took, leaving());
     const phases = {
       turnMs: Math.round(turnAt - askedAt),
-      commitMs: Math.round(committedAt - turnAt),
-      claimMs: Math.round(clock.monotonicMs() - committedAt),
+      commitMs: Math.round(took.commitMs),
+      claimMs: Math.round(took.claimMs),
     };
     log.info({ target: to.address, slots: step.slots.length, busy: busy.length, ...phases }, 'slots handed over');
     return { busy, frozenAt };
