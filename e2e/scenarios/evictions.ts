@@ -21,6 +21,21 @@ async function evict(system: System, pod: string): Promise<boolean> {
   }
 }
 
+/**
+ * As `kubectl drain` does: tries again while the budget forbids it, which lags behind a Pod that has just become Ready.
+ * Returns how often it did.
+ */
+async function evictWhenAllowed(system: System, round: Round, pod: string): Promise<number> {
+  round.fault(`eviction of ${pod}`);
+  let refused = 0;
+  await until(`the budget lets ${pod} go`, REPLACED_MS, async () => {
+    if (await evict(system, pod)) return true;
+    refused++;
+    return undefined;
+  });
+  return refused;
+}
+
 /** The channel servers of one cell, all of them; the budget has the second wait until the first is replaced. */
 const channelServers = async (system: System, round: Round) => {
   const { cell } = (await system.channelServers())[0]!;
@@ -28,14 +43,7 @@ const channelServers = async (system: System, round: Round) => {
   const before = await system.takeovers();
   let refused = 0;
   await notingPauses(system, round, async () => {
-    for (const { name } of victims) {
-      round.fault(`eviction of ${name}`);
-      await until(`the budget lets ${name} go`, REPLACED_MS, async () => {
-        if (await evict(system, name)) return true;
-        refused++;
-        return undefined;
-      });
-    }
+    for (const { name } of victims) refused += await evictWhenAllowed(system, round, name);
     await until('all are replaced', REPLACED_MS, async () => {
       const now = await system.podsOf('channel');
       const gone = victims.every((v) => now.every((p) => p.name !== v.name));
@@ -53,9 +61,8 @@ const gateway = async (system: System, round: Round) => {
   const [victim] = await system.podsOf('gateway');
   const { resumes } = system.load.figures;
   const before = await system.takeovers();
-  round.fault(`eviction of ${victim!.name}`);
+  round.note('refused', await evictWhenAllowed(system, round, victim!.name));
   const began = performance.now();
-  round.expect(await evict(system, victim!.name), 'the disruption budget forbids to evict a gateway');
   await until('it is replaced', REPLACED_MS, async () => {
     const now = await system.podsOf('gateway');
     return (now.some((p) => p.cell === victim!.cell) && now.every((p) => p.name !== victim!.name)) || undefined;
