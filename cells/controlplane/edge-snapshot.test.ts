@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasCode } from '../contract/errors.ts';
-import type { EdgeCell, EdgeWorld } from '../traffic/world.ts';
+import type { EdgeCell, EdgeWorld, Endpoint } from '../traffic/world.ts';
 import { buildEdge, type EdgeBuild, type EdgeConfig, SharedBuilder } from './edge-snapshot.ts';
 
 const world = (weights: Record<string, number>, change: Partial<EdgeWorld> = {}): EdgeWorld => ({
@@ -48,6 +48,26 @@ test('the next good one is published whole', () => {
   const next = build(world({ a: 99, b: 50 }), good);
   assert.equal(next.refused, undefined);
   assert.notEqual(next.config?.route.version, good?.route.version);
+});
+
+test('whatever an assignment is made from makes it anew when it changes', () => {
+  const [first, ...others] = world({ a: 100, b: 50 }).endpoints as [Endpoint, ...Endpoint[]];
+  const [cell, ...cells] = world({ a: 100, b: 50 }).cells as [EdgeCell, ...EdgeCell[]];
+  const changes: Partial<EdgeWorld>[] = [
+    { endpoints: [{ ...first, ip: '127.0.0.8' }, ...others] },
+    { endpoints: [{ ...first, health: 'DRAINING' }, ...others] },
+    { endpoints: [first, { ...first, pod: 'another', ip: '127.0.0.7' }, ...others] },
+    { endpoints: others },
+    { cells: [{ ...cell, zone: 'another' }, ...cells] },
+    { cells: [{ ...cell, region: 'another' }, ...cells] },
+  ];
+  for (const change of changes) {
+    const builder = new SharedBuilder();
+    const before = builder.build(world({ a: 100, b: 50 }));
+    const after = builder.build(world({ a: 100, b: 50 }, change));
+    assert.notEqual(after.endpoints, before.endpoints, JSON.stringify(change));
+    assert.deepEqual(after, new SharedBuilder().build(world({ a: 100, b: 50 }, change)));
+  }
 });
 
 test('an edge of which nothing changes keeps its very configuration', () => {

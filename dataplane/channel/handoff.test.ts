@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { inTurn } from './handoff.ts';
+import { pino } from 'pino';
+import type { Clock } from '../../cells/contract/clock.ts';
+import { emptyTable, nextTable, type RingTable } from '../../cells/contract/ring-table.ts';
+import { Handoff, inTurn } from './handoff.ts';
+import { Slots } from './slots.ts';
 
 test('an owner begins with the target after it, so that no two begin with the same', () => {
   assert.deepEqual(inTurn([0, 1, 3, 4], 2, 5), [3, 4, 0, 1]);
@@ -22,4 +26,88 @@ test('leaving owners of three cells with two servers each begin with three targe
     leaving.map((self) => inTurn(stay, self, 6)[0]),
     stay,
   );
+});
+
+/** The owner m0 has to give `each` slots to each of four targets, whose answers to a handoff take `claimMs`. */
+function owner(each: number, claimMs: number) {
+  let now = 0;
+  const asked: string[] = [];
+  const waiting: (() => void)[] = [];
+  let mostAtOnce = 0;
+  let table: RingTable = nextTable(emptyTable('r'));
+  table.members = [0, 1, 2, 3, 4].map((n) => ({
+    ...{ incarnation: `m${n}`, pod: `p${n}`, cell: 'c', zone: `z${n}`, address: `a${n}`, weight: 1 },
+  }));
+  const slots = new Slots();
+  for (let slot = 0; slot < 4 * each; slot++) {
+    table.owner[slot] = 0;
+    table.target[slot] = 1 + (slot % 4);
+    slots.claimed(slot, 1);
+  }
+  const handoff = new Handoff({
+    ...{ me: 'm0', ring: 'r', slots, clock: { monotonicMs: () => now } as Clock, log: pino({ level: 'silent' }) },
+    store: {
+      changeTable: async (_: RingTable, change: (t: RingTable) => { table: RingTable } | undefined) => change(table),
+    } as never,
+    peers: {
+      request: async (address: string, { op }: { op: string }) => {
+        asked.push(`${op} ${address}`);
+        if (op === 'prepare') return { ready: true };
+        mostAtOnce = Math.max(mostAtOnce, waiting.length + 1);
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return { claimed: 0 };
+      },
+    } as never,
+    metrics: { handoffs: { inc: () => {} } } as never,
+    leaving: () => false,
+    table: () => table,
+    adopt: (next: RingTable) => {
+      table = next;
+      for (const slot of slots.held()) if (table.owner[slot] !== 0) slots.release(slot);
+    },
+    isBusy: () => false,
+    flush: async () => {},
+    heads: () => [],
+  });
+  /** One round, all of whose answers come together `claimMs` later as soon as nothing else goes on. */
+  const round = async (mayGoOn = true): Promise<void> => {
+    let done = false;
+    const running = handoff
+      .run(table, () => mayGoOn)
+      .then(() => {
+        done = true;
+      });
+    while (!done) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (waiting.length > 0) now += claimMs;
+      for (const answer of waiting.splice(0)) answer();
+    }
+    await running;
+  };
+  const later = (ms: number): void => {
+    now += ms;
+  };
+  return { round, slots, asked, mostAtOnce: () => mostAtOnce, later };
+}
+
+test('over a slow way all targets are waited for at once, over a quick one never two', async () => {
+  const [near, far] = [owner(200, 20), owner(200, 400)];
+  for (let i = 0; i < 20 && near.slots.size > 0; i++) await near.round();
+  for (let i = 0; i < 8; i++) await far.round(false);
+  assert.equal(
+    far.slots.size,
+    800 - 4 * 8 - 4 * 4 * 32,
+    'four batches of 8, and then four rounds of 32 for each target',
+  );
+  assert.deepEqual([near.slots.size, near.mostAtOnce(), far.mostAtOnce()], [0, 1, 4]);
+});
+
+test('a target that has said it is ready is asked again only after a while', async () => {
+  const { round, asked, later } = owner(200, 20);
+  const prepared = (): number => asked.filter((a) => a === 'prepare a1').length;
+  for (let i = 0; i < 3; i++) await round(false);
+  assert.equal(prepared(), 1);
+  later(3_001);
+  await round(false);
+  assert.equal(prepared(), 2);
 });
