@@ -22,7 +22,9 @@ interface Size {
   cells: number;
   endpoints: number;
   nodes: number;
+  /** Of each kind. V8 compiles for the first few hundred; a control plane runs for weeks. */
   warmUp: number;
+  /** Of each kind: enough that the 99th percentile is not one outlier. */
   changes: number;
 }
 
@@ -32,7 +34,7 @@ export const xds: Bench = {
   async run({ rounds, smoke, progress }) {
     const size: Size = smoke
       ? { cells: 2, endpoints: 5, nodes: 6, warmUp: 5, changes: 10 }
-      : { cells: 10, endpoints: 50, nodes: 100, warmUp: 50, changes: 200 };
+      : { cells: 10, endpoints: 50, nodes: 100, warmUp: 300, changes: 500 };
     const module = join(import.meta.dirname, 'peer');
     const [load, server] = [goProgram(module, 'load'), goProgram(module, 'server')];
     const world = ['--cells', size.cells, '--endpoints', size.endpoints, '--nodes', size.nodes].map(String);
