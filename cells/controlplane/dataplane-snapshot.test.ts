@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import type { Cell } from '../../crds/index.ts';
 import { decodeDrainOrder, decodeSlotRange, TYPE_URLS } from '../contract/ads/resources.ts';
-import { emptyTable, nextTable, type RingTable } from '../contract/ring-table.ts';
+import { emptyTable, NONE, nextTable, type RingTable } from '../contract/ring-table.ts';
+import { SLOTS } from '../contract/slot.ts';
 import { DataplaneSnapshots } from './dataplane-snapshot.ts';
 
 const member = (n: number) => ({
@@ -50,4 +52,29 @@ test('a slot that changes hands changes the version of its range alone', () => {
   const versions = [one, two].map((table) => build(snapshots, table, cell('5', 100)).types.get(TYPE_URLS.slotRange)!);
   const changed = [...versions[0]!.keys()].filter((n) => versions[0]!.get(n)!.version !== versions[1]!.get(n)!.version);
   assert.deepEqual(changed, ['d/r/1']);
+});
+
+test('whatever changed in a table, a replica that has seen the one before routes as one that starts now', () => {
+  const place = fc.record({ slot: fc.nat(SLOTS - 1), to: fc.constantFrom(0, 1, NONE) });
+  const edit = fc.oneof(
+    ...(['owner', 'standby', 'target', 'slotEpoch'] as const).map((column) => place.map((at) => ({ column, ...at }))),
+    fc.record({ replaced: fc.nat(1), by: fc.integer({ min: 2, max: 4 }) }),
+  );
+  const property = fc.property(fc.array(fc.array(edit, { maxLength: 4 }), { maxLength: 4 }), (commits) => {
+    const old = new DataplaneSnapshots();
+    let table = first();
+    build(old, table, cell('5', 100));
+    for (const edits of commits) {
+      const next = nextTable(table);
+      const members = [...next.members];
+      for (const e of edits) {
+        if ('column' in e) next[e.column][e.slot] = e.to;
+        else members[e.replaced] = member(e.by);
+      }
+      table = { ...next, members };
+      const fresh = build(new DataplaneSnapshots(), table, cell('5', 100));
+      assert.equal(build(old, table, cell('5', 100)).version, fresh.version);
+    }
+  });
+  fc.assert(property, { numRuns: 50 });
 });

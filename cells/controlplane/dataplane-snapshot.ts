@@ -1,23 +1,30 @@
 /** Builds the dataplane's resources, reusing what has not changed. Pure but for its memory of the last build. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Cell, Workspace } from '../../crds/index.ts';
 import {
-  cutTable,
+  cutRange,
   encodeDrainOrder,
   encodeSlotRange,
   encodeWorkspace,
   type SlotRange,
   sameRoutes,
+  sameSlots,
   slotRangeName,
   TYPE_URLS,
 } from '../contract/ads/resources.ts';
 import type { DrainOrder } from '../contract/control.ts';
 import type { RingTable } from '../contract/ring-table.ts';
+import { SLOT_RANGES } from '../contract/slot.ts';
 import { datedResource, type Resource, resource, snapshot, type WholeSnapshot } from '../xds/snapshot.ts';
 import { drainOrderOf, workspaceEntryOf } from './orders.ts';
 
+interface Cut {
+  range: SlotRange;
+  resource: Resource;
+}
 interface CutRing {
   table: RingTable;
-  ranges: { range: SlotRange; resource: Resource }[];
+  ranges: readonly Cut[];
 }
 
 export class DataplaneSnapshots {
@@ -51,20 +58,25 @@ export class DataplaneSnapshots {
     return this.#workspaces.get(w);
   }
 
-  /** A range whose routes are the same keeps the bytes, and so the epoch, of its last change. */
+  /** A commit of a handoff touches few ranges, and there are many such commits: only what has changed is cut. */
   #ranges(table: RingTable): Resource[] {
     const last = this.#rings.get(table.ring);
-    const reuse = last?.table === table;
-    const ranges = reuse
-      ? last.ranges
-      : cutTable(table).map((range, i) => {
-          const before = last?.ranges[i];
-          if (before && sameRoutes(before.range, range)) return before;
-          const content = encodeSlotRange({ ...range, epoch: 0 });
-          const name = slotRangeName(table.ring, range.range);
-          return { range, resource: datedResource(name, encodeSlotRange(range), content) };
-        });
-    if (!reuse) this.#rings.set(table.ring, { table, ranges });
+    if (last?.table === table) return last.ranges.map((r) => r.resource);
+    const sameMembers = last !== undefined && isDeepStrictEqual(last.table.members, table.members);
+    const ranges = Array.from({ length: SLOT_RANGES }, (_, i) => {
+      const before = last?.ranges[i];
+      return before && sameMembers && sameSlots(last.table, table, i) ? before : cut(table, i, before);
+    });
+    this.#rings.set(table.ring, { table, ranges });
     return ranges.map((r) => r.resource);
   }
+}
+
+/** A range whose routes are the same keeps the bytes, and so the epoch, of its last change. */
+function cut(table: RingTable, i: number, before: Cut | undefined): Cut {
+  const range = cutRange(table, i);
+  if (before && sameRoutes(before.range, range)) return before;
+  const content = encodeSlotRange({ ...range, epoch: 0 });
+  const name = slotRangeName(table.ring, range.range);
+  return { range, resource: datedResource(name, encodeSlotRange(range), content) };
 }

@@ -75,7 +75,16 @@ export const u32 = (bytes: Uint8Array, i: number): number =>
 export const cutTable = (table: RingTable): SlotRange[] =>
   Array.from({ length: SLOT_RANGES }, (_, range) => cutRange(table, range));
 
-function cutRange(table: RingTable, range: number): SlotRange {
+/** Whether the columns of a range are as in the other table: with the same members it is cut alike then. */
+export const sameSlots = (a: RingTable, b: RingTable, range: number): boolean =>
+  ROUTED_COLUMNS.every((column) => Buffer.compare(rangeBytes(a[column], range), rangeBytes(b[column], range)) === 0);
+
+const ROUTED_COLUMNS = ['owner', 'standby', 'slotEpoch'] as const;
+
+const rangeBytes = ({ buffer, byteOffset, BYTES_PER_ELEMENT }: Uint16Array | Uint32Array, range: number): Uint8Array =>
+  new Uint8Array(buffer, byteOffset + range * SLOTS_PER_RANGE * BYTES_PER_ELEMENT, SLOTS_PER_RANGE * BYTES_PER_ELEMENT);
+
+export function cutRange(table: RingTable, range: number): SlotRange {
   const from = range * SLOTS_PER_RANGE;
   const to = from + SLOTS_PER_RANGE;
   const used = new Set([...table.owner.subarray(from, to), ...table.standby.subarray(from, to)]);
