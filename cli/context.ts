@@ -3,7 +3,9 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { stringify } from 'yaml';
 import { KubeClient } from '../cells/contract/kube/client.ts';
+import { type Lease, leaseRef, OPERATOR_LEASE } from '../cells/contract/kube/lease.ts';
 import { openKubeConfig } from './kube-config.ts';
+import type { LeaderWatch } from './leader-watch.ts';
 import { LiveFigures } from './live.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -60,6 +62,16 @@ export class Context {
 
   live(): LiveFigures {
     return new LiveFigures(this.kube, this.namespace);
+  }
+
+  /** One more look at the operators' Lease. */
+  async lookForLeader(watch: LeaderWatch): Promise<void> {
+    try {
+      const lease = await this.kube.get<Lease>(leaseRef(this.namespace, OPERATOR_LEASE));
+      watch.observe(lease, this.environment.nowMs());
+    } catch {
+      // Who may not read it is not told, and whether the API server answers the other requests tell.
+    }
   }
 
   /** Prints `value` as JSON or YAML, or `table()` for people. */

@@ -45,13 +45,14 @@ test('the pace is that of the last half minute', () => {
 test('the line names weight, what is left, the time, and the deadline', () => {
   const pace = paced([1204, 600], [1204, 512]);
   const line = (p: Progress, figures?: { sockets: number; slots: number }): string =>
-    progressLine('cell-b', { progress: p, figures, pace, nowMs: T0 + 1000 });
+    progressLine('cell-b', { progress: p, figures, pace, leaderless: '', nowMs: T0 + 1000 });
   assert.equal(
     line(progress({ deadline: at(61_000) }), { sockets: 1204, slots: 512 }),
     'cell-b  weight 40 % → 0 %  sockets 1,204  slots 512  ETA 1m20s  deadline in 1m',
   );
   const zero = progress({ weight: 0, stepsMs: 0, blocker: 'sockets still have to leave' });
-  const unknown = { progress: zero, figures: undefined, pace: paced([9, 0]), nowMs: T0 };
+  const unknown = { progress: zero, figures: undefined, pace: paced([9, 0]), leaderless: '', nowMs: T0 };
+  assert.match(progressLine('cell-b', { ...unknown, leaderless: 'NO OPERATOR' }), /slots \? {2}NO OPERATOR$/);
   assert.match(progressLine('cell-b', unknown), /slots \? {2}sockets still/);
   const blocked = progress({ phase: 'blocked', blocker: 'no room', blockedSince: at(-59_000), deadline: at(-1000) });
   assert.match(line(blocked), /BLOCKED for 1m: no room {2}OVERDUE by 2s$/);

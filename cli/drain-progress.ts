@@ -8,6 +8,8 @@ interface Watched {
   /** Undefined when no control plane answers. */
   figures: { sockets: number; slots: number } | undefined;
   pace: Pace;
+  /** That nobody leads, in place of a time that would be a guess; empty while somebody does. */
+  leaderless: string;
   nowMs: number;
 }
 
@@ -23,9 +25,10 @@ export function progressLine(name: string, watched: Watched): string {
   return parts.filter((part) => part !== '').join('  ');
 }
 
-function stateText({ progress, pace, nowMs }: Watched): string {
+function stateText({ progress, pace, leaderless, nowMs }: Watched): string {
   const { phase, blocker, blockedSince } = progress;
   if (phase === 'done') return 'done';
+  if (leaderless !== '') return leaderless;
   const since = blockedSince === undefined ? '' : ` for ${formatAge(blockedSince, nowMs)}`;
   if (phase === 'blocked') return `BLOCKED${since}: ${blocker ?? '?'}`;
   if (phase === 'paused') return `PAUSED${since}, ${blocker?.replace(/^Paused /, '') ?? '?'}`;

@@ -23,6 +23,7 @@ interface Rendered {
 }
 interface PodSpec {
   hostNetwork?: boolean;
+  topologySpreadConstraints: { topologyKey: string; maxSkew: number }[];
   securityContext: { runAsNonRoot: boolean; seccompProfile: { type: string } };
   containers: {
     args: string[];
@@ -86,9 +87,18 @@ test('the local values give fixed addresses; the defaults the name of the Servic
   assert.equal(xdsOf(rendered(...STORE)), 'chatcells-controlplane.chat.svc:18000');
 });
 
+test('one zone that is lost takes neither all operators nor all control planes with it', () => {
+  for (const name of ['chatcells-operator', 'chatcells-controlplane']) {
+    const { spec } = rendered(...STORE).find((o) => o.kind === 'Deployment' && o.metadata.name === name)!;
+    assert.ok(spec!.replicas! > 1, `${name} has ${spec!.replicas}`);
+    const [spread] = spec!.template!.spec.topologySpreadConstraints;
+    assert.deepEqual([spread?.topologyKey, spread?.maxSkew], ['topology.kubernetes.io/zone', 1]);
+  }
+});
+
 test('optional parts render', () => {
   const on = ['networkPolicy', 'prometheusRule', 'dashboard'].flatMap((name) => ['--set', `${name}.enabled=true`]);
-  const kinds = rendered(...STORE, ...on, '--set', 'operator.replicas=2').map((o) => `${o.kind} ${o.metadata.name}`);
+  const kinds = rendered(...STORE, ...on).map((o) => `${o.kind} ${o.metadata.name}`);
   for (const wanted of [
     'NetworkPolicy chatcells',
     'PrometheusRule chatcells',

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { Snowflake } from '../cells/contract/ids.ts';
 import { KubeClient, loadKubeConfig } from '../cells/contract/kube/client.ts';
 import { EventRecorder } from '../cells/contract/kube/events.ts';
+import { OPERATOR_LEASE } from '../cells/contract/kube/lease.ts';
 import { startAdminServer } from '../cells/contract/process/admin-server.ts';
 import { parseConfig } from '../cells/contract/process/config.ts';
 import { createLogger, type Logger } from '../cells/contract/process/log.ts';
@@ -62,7 +63,7 @@ export async function run(config: OperatorConfig, log: Logger): Promise<RunningR
     ...leaseTimes(config.leaseMs),
     client: new KubeClient(kubeConfig, { timeoutMs: Math.round(config.leaseMs / 3) }),
     namespace,
-    name: 'chatcells-operator',
+    name: OPERATOR_LEASE,
     identity: `${config.podName}_${random.hex(4)}`,
     clock,
     random,

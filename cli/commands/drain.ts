@@ -16,6 +16,7 @@ import {
 import { progressLine } from '../drain-progress.ts';
 import { formatCount, formatDuration, parseDuration } from '../durations.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { LeaderWatch } from '../leader-watch.ts';
 import type { CellFigures } from '../live.ts';
 import type { Registrar } from '../program.ts';
 import { getResource, listResources, refTo } from '../resources.ts';
@@ -154,18 +155,20 @@ async function watch(context: Context, name: string, options: Options, timeoutMs
   const { environment, terminal } = context;
   const live = context.live();
   const pace = new Pace();
+  const leader = new LeaderWatch();
   const until = environment.nowMs() + timeoutMs;
   for (;;) {
     const [cell, cells] = await Promise.all([
       getResource<Cell>(context.kube, 'Cell', context.namespace, name),
       live.cells().catch((): CellFigures[] => []),
+      context.lookForLeader(leader),
     ]);
     const nowMs = environment.nowMs();
     const seen = (cell.status?.observedGeneration ?? 0) >= cell.metadata.generation;
     const progress = progressOf(cell);
     const figures = cells.find((f) => f.cell === name);
     if (figures) pace.observe(figures, nowMs);
-    terminal.live(progressLine(name, { progress, figures, pace, nowMs }));
+    terminal.live(progressLine(name, { progress, figures, pace, leaderless: leader.text(nowMs), nowMs }));
     if (progress.phase === 'done' && (seen || cell.status?.drain !== undefined)) return report(context, cell, options);
     if (environment.interrupted()) {
       terminal.note('Stopped watching; the operator goes on.');

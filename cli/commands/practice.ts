@@ -5,6 +5,7 @@ import type { Cell, PracticeDrain } from '../../crds/index.ts';
 import { addGlobalOptions, type Context } from '../context.ts';
 import { parseDuration } from '../durations.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { LeaderWatch } from '../leader-watch.ts';
 import type { Registrar } from '../program.ts';
 import { getResource, refTo } from '../resources.ts';
 
@@ -69,10 +70,12 @@ async function watch(
 ): Promise<ExitCode> {
   const { environment, terminal } = context;
   const until = environment.nowMs() + timeoutMs;
+  const leader = new LeaderWatch();
   for (;;) {
-    const { status = {} } = await read(context, name);
+    const [{ status = {} }] = await Promise.all([read(context, name), context.lookForLeader(leader)]);
     if (status.handledRunAt === runAt && !status.run) return report(context, name, status.lastRun);
-    terminal.live(await lineOf(context, name, status));
+    const leaderless = leader.text(environment.nowMs());
+    terminal.live(`${await lineOf(context, name, status)}${leaderless && `  ${leaderless}`}`);
     if (environment.interrupted()) {
       terminal.note('Stopped watching; the operator goes on.');
       context.next(`chatctl describe practicedrains ${name}`);

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { chatctl } from '../system/command.ts';
 import { cellFigures } from '../system/figures.ts';
+import { leaderZone } from '../system/gray.ts';
 import { notingPauses } from './handoff-pauses.ts';
 import type { Round } from './round.ts';
 import type { Scenario } from './scenario.ts';
@@ -25,11 +26,14 @@ async function drainedBy(system: System, round: Round, cell: string, args: reado
   round.note('sockets_left', left?.sockets ?? -1);
 }
 
-/** Cut off, its servers are dead to the others: their slots are taken over before the drain asks for them. */
+/**
+ * Cut off, its servers are dead to the others: their slots are taken over before the drain asks for them. The zone is the
+ * leader's, so that another operator has to lead first.
+ */
 const cutOff = async (system: System, round: Round): Promise<void> => {
-  const servers = await system.channelServers();
-  const { zone, cell } = servers[0]!;
-  const lost = servers.filter((s) => s.zone === zone);
+  const { zone } = await leaderZone(system.status);
+  const lost = (await system.channelServers()).filter((s) => s.zone === zone);
+  const { cell } = lost[0]!;
   const slots = lost.reduce((sum, s) => sum + s.slots, 0);
   const before = await system.takeovers();
   round.fault(`${zone} cut off, then chatctl drain ${cell}`, slots);
@@ -39,8 +43,8 @@ const cutOff = async (system: System, round: Round): Promise<void> => {
     round.figures.takeovers += await system.takeoversSince(before);
   } finally {
     system.heal(zone);
+    await undrain(system, cell);
   }
-  await undrain(system, cell);
 };
 
 const KILLS = 3;
@@ -64,7 +68,7 @@ const leaderKilled = async (system: System, round: Round): Promise<void> => {
 export const DRAINS: readonly Scenario[] = [
   {
     name: 'drain-cut-off',
-    promise: 'A zone is cut off and then drained: the drain completes, nothing is lost.',
+    promise: 'The zone of the leading operator is cut off and then drained: the drain completes, nothing is lost.',
     requestsMayFail: true,
     run: cutOff,
   },

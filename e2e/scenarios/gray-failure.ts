@@ -5,15 +5,7 @@
 
 import { chatctl, until } from '../system/command.ts';
 import { zonePairs } from '../system/figures.ts';
-import {
-  cellNow,
-  eventReasons,
-  gray,
-  leaderZone,
-  patchCell,
-  scaleOperators,
-  untilNoneIsSuspect,
-} from '../system/gray.ts';
+import { cellNow, eventReasons, gray, leaderZone, patchCell, untilNoneIsSuspect } from '../system/gray.ts';
 import type { Round } from './round.ts';
 import type { Scenario } from './scenario.ts';
 import type { System } from './system.ts';
@@ -26,7 +18,6 @@ const NOTICE_MS = 300_000;
 const DRAIN_MS = 240_000;
 /** A drain as a person would have it in an emergency; the default would take 200 s. */
 const PACE = { stepPercent: 10, stepInterval: '500ms' };
-const OPERATORS = 3;
 const CELLS = ['cell-a', 'cell-b', 'cell-c'];
 
 const secondsSince = (at: number): number => Math.round((performance.now() - at) / 100) / 10;
@@ -56,8 +47,6 @@ async function lossy(system: System, round: Round, cell: string, act: (began: nu
 }
 
 const auto = async (system: System, round: Round): Promise<void> => {
-  await scaleOperators(system.status, OPERATORS);
-  await system.look();
   // The hardest case: the leader itself is behind the bad links.
   const leader = await leaderZone(system.status);
   const cell = `cell-${leader.zone.slice(-1)}`;
@@ -96,7 +85,6 @@ const auto = async (system: System, round: Round): Promise<void> => {
   } finally {
     await patchCell(system.status, cell, { drain: { mode: 'Manual' } });
     await chatctl(['undrain', cell, '--fast', '--step', '10', '--wait', '--timeout', '180s']);
-    await scaleOperators(system.status, 1);
   }
   await system.look();
   await system.whole();

@@ -81,12 +81,6 @@ export async function leaderZone(cluster: ClusterStatus): Promise<{ holder: stri
   return { holder, zone: metadata.labels?.['topology.kubernetes.io/zone'] ?? '' };
 }
 
-export async function scaleOperators(cluster: ClusterStatus, replicas: number): Promise<void> {
-  const name = 'deployment/chatcells-operator';
-  await kubectl(['scale', name, '-n', NAMESPACE, `--replicas=${replicas}`], cluster);
-  await kubectl(['rollout', 'status', name, '-n', NAMESPACE, '--timeout=90s'], cluster);
-}
-
 /** Settings of the operator, as its environment variables have them; resolves when it runs with them. */
 export async function setOperator(cluster: ClusterStatus, env: Readonly<Record<string, string>>): Promise<void> {
   const name = 'deployment/chatcells-operator';

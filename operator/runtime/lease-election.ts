@@ -6,7 +6,7 @@
 import { type Clock, type Random, sleep } from '../../cells/contract/clock.ts';
 import { type KubeClient, type Manifest, refusedStatus } from '../../cells/contract/kube/client.ts';
 import { microTime } from '../../cells/contract/kube/events.ts';
-import type { KubeObject } from '../../cells/contract/kube/objects.ts';
+import { type Lease, leaseRef } from '../../cells/contract/kube/lease.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 
 export interface ElectionOptions {
@@ -31,16 +31,6 @@ export interface ElectionOptions {
   isFit?: () => boolean;
   /** Runs while this process leads; must end soon after the signal is aborted. */
   lead(signal: AbortSignal): Promise<void>;
-}
-
-interface Lease extends KubeObject {
-  spec: {
-    holderIdentity?: string;
-    leaseDurationSeconds?: number;
-    acquireTime?: string;
-    renewTime?: string;
-    leaseTransitions?: number;
-  };
 }
 
 export class LeaseElection {
@@ -167,9 +157,8 @@ export class LeaseElection {
     }
   }
 
-  #ref(): { apiVersion: string; kind: 'Lease'; namespace: string; name: string } {
-    const { namespace, name } = this.#options;
-    return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name };
+  #ref(): ReturnType<typeof leaseRef> {
+    return leaseRef(this.#options.namespace, this.#options.name);
   }
 
   #manifest(spec: Lease['spec'], resourceVersion?: string): Manifest {
