@@ -44,12 +44,14 @@ function candidate(identity: string, client = api.client, isFit?: () => boolean)
 }
 
 test('one leads; closing hands over; a leader that cannot renew stops and another takes over', async () => {
-  // A client whose requests fail when told so: a leader that is cut off.
+  // A client whose requests get no answer when told so, for longer than the Lease lasts: a leader that is cut off.
   let cut = false;
+  const noAnswer = () =>
+    new Promise<never>((_, reject) => systemClock.after(3_000, () => reject(new Error('no answer'))));
   const severed = new Proxy(api.client, {
     get: (target, name: keyof KubeClient) => {
       const method = target[name] as (...args: unknown[]) => Promise<unknown>;
-      return (...args: unknown[]) => (cut ? Promise.reject(new Error('cut off')) : method.apply(target, args));
+      return (...args: unknown[]) => (cut ? noAnswer() : method.apply(target, args));
     },
   });
   const a = candidate('a');

@@ -3,7 +3,7 @@
  * write may write late. So no decision may rest on it: whatever must not be done twice is a compare-and-set elsewhere
  * (the ring table's epoch, the slots' fences, the API server's own preconditions and server-side apply).
  */
-import { type Clock, type Random, sleep } from '../../cells/contract/clock.ts';
+import { type Clock, type Random, sleep, type Timer } from '../../cells/contract/clock.ts';
 import { type KubeClient, type Manifest, refusedStatus } from '../../cells/contract/kube/client.ts';
 import { microTime } from '../../cells/contract/kube/events.ts';
 import { type Lease, leaseRef } from '../../cells/contract/kube/lease.ts';
@@ -67,35 +67,43 @@ export class LeaseElection {
   }
 
   async #run(): Promise<void> {
-    const { log } = this.#options;
     while (!this.#stop.signal.aborted) {
-      if (!this.#abstains() && (await this.#tryToHold())) {
-        log.info({ lease: this.#options.name }, 'leading');
-        await this.#lead();
-        log.info({ lease: this.#options.name }, 'no longer leading');
-      }
+      const triedMs = this.#options.clock.monotonicMs();
+      if (!this.#abstains() && (await this.#tryToHold())) await this.#lead(triedMs);
       await this.#pause();
     }
   }
 
-  async #lead(): Promise<void> {
-    const { clock, lead, log } = this.#options;
+  /**
+   * Until it is closed, finds another to lead, or has not renewed in time. That time counts from before the last try that
+   * came through, since others count from when they see its outcome, and it ends whatever request has no answer yet.
+   */
+  async #lead(heldMs: number): Promise<void> {
+    const { clock, lead, log, name } = this.#options;
     const lost = new AbortController();
+    lost.signal.addEventListener('abort', () => (this.#leading = false), { once: true });
+    const notInTime = (sinceMs: number): Timer =>
+      clock.after(sinceMs + this.#renewDeadlineMs - clock.monotonicMs(), () => lost.abort(new Error('not renewed')));
+    let deadline = notInTime(heldMs);
     this.#leading = true;
+    log.info({ lease: name }, 'leading');
     const work = lead(lost.signal).catch((err: unknown) => {
       log.error({ err }, 'the work of the leader failed');
       lost.abort(err);
     });
-    let renewedMs = clock.monotonicMs();
     while (!this.#stop.signal.aborted && !lost.signal.aborted) {
       await this.#pause();
       if (this.#stop.signal.aborted || this.#abstains()) break;
-      if (await this.#tryToHold()) renewedMs = clock.monotonicMs();
-      else if (clock.monotonicMs() - renewedMs > this.#renewDeadlineMs || this.#heldByOther()) break;
+      const triedMs = clock.monotonicMs();
+      if (await this.#tryToHold()) {
+        deadline.cancel();
+        deadline = notInTime(triedMs);
+      } else if (this.#heldByOther()) break;
     }
+    deadline.cancel();
     lost.abort(new Error('no longer leading'));
     await work;
-    this.#leading = false;
+    log.info({ lease: name }, 'no longer leading');
     await this.#release();
   }
 
