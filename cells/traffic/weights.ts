@@ -19,30 +19,32 @@ export const TOTAL_WEIGHT = 100;
  * takes traffic: the caller keeps its last good weights.
  */
 export function splitWeights(own: string, cells: readonly CellTraffic[]): Map<string, number> {
-  const of = (c: CellTraffic): number => (c.ready ? c.weight : 0);
-  const others = cells.filter((c) => c.name !== own).map((c) => ({ name: c.name, claim: of(c) * c.capacity }));
+  const claims = cells.map(({ name, ready, weight, capacity }) => (name !== own && ready ? weight * capacity : 0));
   const ownCell = cells.find((c) => c.name === own);
-  const ownWeight = ownCell ? of(ownCell) : 0;
-  const othersCan = others.some((c) => c.claim > 0);
+  const ownWeight = ownCell?.ready ? ownCell.weight : 0;
+  const othersCan = claims.some((claim) => claim > 0);
   if (ownWeight === 0 && !othersCan) throw new ChatError('weights_sum_to_zero', { edge: own });
   const ownShare = othersCan ? ownWeight : TOTAL_WEIGHT;
-  const shares = apportion(TOTAL_WEIGHT - ownShare, others);
-  return new Map(cells.map((c) => [c.name, c.name === own ? ownShare : (shares.get(c.name) ?? 0)]));
+  const shares = apportion(TOTAL_WEIGHT - ownShare, claims);
+  return new Map(cells.map(({ name }, i) => [name, name === own ? ownShare : shares[i]!]));
 }
 
 /**
  * Webster's divisor method: exact, and monotone both ways — a larger claim never gets less, and a larger total takes
- * from nobody. (Rounding by largest remainder is neither.)
+ * from nobody. (Rounding by largest remainder is neither.) The seats of each claim.
  */
-function apportion(total: number, claims: readonly { name: string; claim: number }[]): Map<string, number> {
-  const seats = new Map<string, number>(claims.map((c) => [c.name, 0]));
+function apportion(total: number, claims: readonly number[]): number[] {
+  const seats = claims.map(() => 0);
   for (let seat = 0; seat < total; seat++) {
-    let best: { name: string; quotient: number } | undefined;
-    for (const { name, claim } of claims) {
-      const quotient = claim / (2 * seats.get(name)! + 1);
-      if (quotient > 0 && (best === undefined || quotient > best.quotient)) best = { name, quotient };
+    let best = -1;
+    let largest = 0;
+    for (let i = 0; i < claims.length; i++) {
+      const quotient = claims[i]! / (2 * seats[i]! + 1);
+      if (quotient <= largest) continue;
+      best = i;
+      largest = quotient;
     }
-    if (best) seats.set(best.name, seats.get(best.name)! + 1);
+    if (best >= 0) seats[best]!++;
   }
   return seats;
 }

@@ -48,11 +48,13 @@ export function edgeWorld(cells: Iterable<Cell>, pods: Iterable<PodLike>): EdgeW
   const alone = new Set(list.flatMap((c) => c.status?.drainingGateways ?? []).map((g) => g.pod));
   const serving = [...pods].map(serverOf).filter((server) => server !== undefined);
   const nodesAway = serving.filter((server) => server.silent).length * 2 > serving.length;
-  const endpoints = serving
-    .filter(({ as: { HEALTHY: e } }) => e.ip !== '' && known.has(e.cell))
-    .map((server) => endpointOf(server, nodesAway, alone))
-    .filter((e) => e !== undefined)
-    .sort((a, b) => compare(a.cell, b.cell) || compare(a.role, b.role) || compare(a.pod, b.pod));
+  const endpoints: Endpoint[] = [];
+  for (const server of serving) {
+    const { ip, cell } = server.as.HEALTHY;
+    const endpoint = ip !== '' && known.has(cell) ? endpointOf(server, nodesAway, alone) : undefined;
+    if (endpoint) endpoints.push(endpoint);
+  }
+  endpoints.sort((a, b) => compare(a.cell, b.cell) || compare(a.role, b.role) || compare(a.pod, b.pod));
   return { cells: edgeCells, endpoints };
 }
 

@@ -102,7 +102,17 @@ export interface ClusterHosts {
 }
 
 export function clusterHosts({ cells, endpoints: all }: EdgeWorld): ClusterHosts[] {
-  const hosts = Map.groupBy(all, (e) => cellCluster(e.cell, e.role));
+  const hosts = new Map<string, Endpoint[]>();
+  let [last, group]: [Endpoint | undefined, Endpoint[]] = [undefined, []];
+  for (const e of all) {
+    if (e.cell !== last?.cell || e.role !== last.role) {
+      const cluster = cellCluster(e.cell, e.role);
+      group = hosts.get(cluster) ?? [];
+      hosts.set(cluster, group);
+    }
+    group.push(e);
+    last = e;
+  }
   return ROLES.flatMap((role) =>
     cells.map(({ name, region, zone }) => {
       const cluster = cellCluster(name, role);

@@ -4,7 +4,7 @@ import { type CellTraffic, splitWeights } from '../../traffic/weights.ts';
 import type { EdgeWorld, EndpointRole } from '../../traffic/world.ts';
 import { type Resource, resource } from '../snapshot.ts';
 import { ENVOY } from '../types.ts';
-import { cellCluster, targetCluster } from './clusters.ts';
+import { targetCluster } from './clusters.ts';
 import { encodeMessage, type Message, seconds, uint } from './messages.ts';
 
 export const ROUTES = 'edge';
@@ -68,9 +68,9 @@ export function routes(own: string, traffic: RoleTraffic): Resource {
 export type RoleTraffic = Readonly<Record<EndpointRole, readonly CellTraffic[]>>;
 
 export function roleTraffic({ cells, endpoints }: EdgeWorld): RoleTraffic {
-  const ready = new Set<string>();
-  for (const { cell, role, health } of endpoints) if (health === 'HEALTHY') ready.add(cellCluster(cell, role));
+  const ready: Record<EndpointRole, Set<string>> = { api: new Set(), gateway: new Set() };
+  for (const { cell, role, health } of endpoints) if (health === 'HEALTHY') ready[role].add(cell);
   const of = (role: EndpointRole): CellTraffic[] =>
-    cells.map(({ name, weight, capacity }) => ({ name, weight, capacity, ready: ready.has(cellCluster(name, role)) }));
+    cells.map(({ name, weight, capacity }) => ({ name, weight, capacity, ready: ready[role].has(name) }));
   return { api: of('api'), gateway: of('gateway') };
 }
