@@ -1,6 +1,6 @@
 /** Runs the commands that a user would type, as processes. */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '../..');
 
@@ -46,8 +46,10 @@ export async function run(
   });
   const result = { code, stdout: out.join(''), stderr: err.join('') };
   if (code !== 0 && !options.anyCode) {
+    // Verdicts are published: paths are of the checkout, not of the machine.
+    const said = [command, ...args].map((word) => (word.startsWith(ROOT) ? relative(ROOT, word) : word)).join(' ');
     throw new Error(
-      `${command} ${args.join(' ')} ended with ${code}:\n${result.stderr.split('\n').slice(-15).join('\n')}${result.stdout.slice(-500)}`,
+      `${said} ended with ${code}:\n${result.stderr.split('\n').slice(-15).join('\n')}${result.stdout.slice(-500)}`,
     );
   }
   return result;
