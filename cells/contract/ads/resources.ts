@@ -84,6 +84,7 @@ const ROUTED_COLUMNS = ['owner', 'standby', 'slotEpoch'] as const;
 const rangeBytes = ({ buffer, byteOffset, BYTES_PER_ELEMENT }: Uint16Array | Uint32Array, range: number): Uint8Array =>
   new Uint8Array(buffer, byteOffset + range * SLOTS_PER_RANGE * BYTES_PER_ELEMENT, SLOTS_PER_RANGE * BYTES_PER_ELEMENT);
 
+/** One of the ranges that cutTable gives. */
 export function cutRange(table: RingTable, range: number): SlotRange {
   const from = range * SLOTS_PER_RANGE;
   const to = from + SLOTS_PER_RANGE;
