@@ -32,6 +32,16 @@ export interface NodeFigures {
   types: TypeFigures[];
 }
 
+/** Versions are hashes of content; the words of the node for what it refused. */
+export interface ResourceFigures {
+  name: string;
+  version: string;
+  ackedVersion?: string;
+  refused?: string;
+  sent?: unknown;
+  inForce?: unknown;
+}
+
 /** /debug/v1/nodes/<id>/config */
 export interface NodeConfig {
   node: { id: string; role: string; cell: string; zone: string };
@@ -40,7 +50,7 @@ export interface NodeConfig {
     type: string;
     state: NodeState;
     lastError?: string;
-    resources: { name: string; version: string; ackedVersion?: string; sent?: unknown; inForce?: unknown }[];
+    resources: ResourceFigures[];
   }[];
 }
 

@@ -174,9 +174,17 @@ test('a resource that cannot be decoded is NACKed by name; the good ones of the 
   source.table = tableOf(2, 1);
   source.extra = [resource(`${RING}/99`, Buffer.from('rubbish'))];
   server.publish();
-  await until(() => server.nodes().some((n) => n.types.some((t) => t.nacks === 1)), 'the NACK');
-  const status = server.nodes()[0]!.types.find((t) => t.type === 'SlotRange')!;
-  assert.match(status.lastError ?? '', /demo\/main\/99/);
+  const status = () => server.nodes()[0]!.types.find((t) => t.type === 'SlotRange')!;
+  const bad = `${RING}/99`;
+  const refused = () =>
+    server.configOf('gateway/cell-a/pod-1')!.types.flatMap((t) => t.resources.filter((r) => r.refused !== undefined));
+  await until(() => refused().some((r) => r.name === bad), 'the NACK of it alone');
+  await until(() => !status().inFlight, 'all is answered');
+  assert.deepEqual(
+    refused().map((r) => r.name),
+    [bad],
+  );
+  assert.match(status().lastError ?? '', /^demo\/main\/99: /);
   assert.equal(control.route(RING, 0)?.owner?.incarnation, 'uid-2/1');
 });
 

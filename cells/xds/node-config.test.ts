@@ -44,9 +44,10 @@ test('what is refused, beside what is in force', () => {
   const nack = { type_url: ENVOY.listener, response_nonce: response!.nonce, error_detail: { message: 'cannot bind' } };
   session.onRequest(nack);
   const [type] = nodeConfig(NODE, session).types;
-  assert.deepEqual([type?.state, type?.lastError], ['NACKED', 'cannot bind']);
+  assert.deepEqual([type?.state, type?.lastError], ['NACKED', 'edge: cannot bind']);
   const [r] = type?.resources ?? [];
   assert.notEqual(r?.ackedVersion, r?.version);
+  assert.equal(r?.refused, 'cannot bind');
   assert.match(JSON.stringify(r?.sent), /"port_value":81/);
   assert.match(JSON.stringify(r?.inForce), /"port_value":80/);
   const view = session.types.get(ENVOY.listener)!;

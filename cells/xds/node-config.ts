@@ -22,6 +22,8 @@ export interface ResourceConfig {
   version: string;
   /** In force there; missing when it has accepted none. */
   ackedVersion?: string;
+  /** The node's words, when it refused what it was sent. */
+  refused?: string;
   /** What was sent. Missing when the node brought it from an earlier stream, or when it is none of the types known. */
   sent?: unknown;
   /** What is in force there, when that is something else. */
@@ -31,22 +33,32 @@ export interface ResourceConfig {
 export const nodeConfig = (node: NodeInfo, session: Session): NodeConfig => ({
   node,
   version: session.version,
-  types: [...session.types].map(([type, { sent, acked, lastError }]) => ({
+  types: [...session.types].map(([type, { sent, acked, refused, lastError }]) => ({
     type: shortType(type),
     state: session.stateOf(type),
     ...(lastError === undefined ? {} : { lastError }),
     resources: [...sent]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, held]) => resourceConfig(type, name, held, acked.get(name))),
+      .map(([name, held]) =>
+        resourceConfig(type, { name, sent: held, acked: acked.get(name), refused: refused.get(name) }),
+      ),
   })),
 });
 
-function resourceConfig(type: string, name: string, sent: Held, acked: Held | undefined): ResourceConfig {
+interface Sent {
+  name: string;
+  sent: Held;
+  acked: Held | undefined;
+  refused: string | undefined;
+}
+
+function resourceConfig(type: string, { name, sent, acked, refused }: Sent): ResourceConfig {
   const differs = acked !== undefined && acked.version !== sent.version;
   return {
     name,
     version: sent.version,
     ...(acked === undefined ? {} : { ackedVersion: acked.version }),
+    ...(refused === undefined ? {} : { refused }),
     ...(sent.bytes === undefined ? {} : { sent: describe(type, sent.bytes) }),
     ...(differs && acked.bytes !== undefined ? { inForce: describe(type, acked.bytes) } : {}),
   };

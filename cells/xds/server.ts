@@ -42,7 +42,7 @@ export interface TypeStatus {
   acks: number;
   nacks: number;
   inFlight: boolean;
-  /** Its own words of the refusal that stands. */
+  /** Of a refusal that stands: the resource and the node's own words; the words alone while it is looked for which it is. */
   lastError?: string;
   /** Since it was last sent something, and since it last answered. */
   sentSecondsAgo?: number;

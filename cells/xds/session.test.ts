@@ -131,7 +131,7 @@ test('a refused route keeps its clusters; the next good one lets them go', () =>
   node.log.length = 0;
   node.take(node.session.setSnapshot(world(['b'])));
   assert.deepEqual(node.log, ['+RouteConfiguration r'], 'the cluster is not removed, the route not sent again');
-  assert.equal(node.session.types.get(ENVOY.route)?.lastError, 'no such thing');
+  assert.equal(node.session.types.get(ENVOY.route)?.lastError, 'r: no such thing');
   assert.equal(node.session.converged, false);
   node.nackRoutes = false;
   node.take(node.session.setSnapshot(world(['b'], 'v2')));
@@ -200,41 +200,58 @@ test('a reconnecting node gets what changed and loses what is gone', () => {
 const only = (bodies: Record<string, string>) =>
   snapshot({ [OTHER]: Object.entries(bodies).map(([name, body]) => resource(name, text(body))) });
 
-test('what was refused along with the bad one is sent again once that is replaced, and counts', () => {
+test('of several in a refused response the bad one alone stays refused, and counts until it is replaced', () => {
+  const node = new Node();
+  node.session.setSnapshot(only({ a: '1', b: BAD, c: '1' }));
+  node.request(OTHER, ['*']);
+  const sent = (...names: string[]) => names.map((name) => `+Workspace ${name}`);
+  assert.deepEqual(node.log, sent('a', 'b', 'c', 'a', 'b', 'c', 'b', 'c'), 'all, one, two, and these alone');
+  assert.deepEqual([...node.held.get(OTHER)!.keys()], ['a', 'c']);
+  assert.equal(node.session.stateOf(OTHER), 'NACKED');
+  assert.deepEqual([...node.session.types.get(OTHER)!.refused], [['b', 'no such thing']]);
+  node.log.length = 0;
+  node.take(node.session.setSnapshot(only({ a: '2', b: BAD, c: '2', d: '1' })));
+  assert.deepEqual(node.log, sent('a', 'c', 'd'), 'in one response: nothing is looked for any more');
+  assert.equal(node.session.stateOf(OTHER), 'NACKED', 'it is refused still');
+  assert.equal(node.session.types.get(OTHER)?.lastError, 'b: no such thing');
+  node.log.length = 0;
+  node.take(node.session.setSnapshot(only({ a: '2', b: '1', c: '2', d: '1' })));
+  assert.deepEqual(node.log, sent('b'));
+  assert.equal(node.session.stateOf(OTHER), 'SYNCED');
+  assert.deepEqual([...node.session.types.get(OTHER)!.acked.keys()].sort(), ['a', 'b', 'c', 'd']);
+  assert.equal(node.session.converged, true);
+});
+
+test('one that was refused and is gone is refused no more', () => {
   const node = new Node();
   node.session.setSnapshot(only({ a: BAD, b: '1' }));
   node.request(OTHER, ['*']);
-  assert.deepEqual(node.log, ['+Workspace a', '+Workspace b'], 'the same is not sent again');
+  assert.equal(node.session.stateOf(OTHER), 'NACKED');
   node.log.length = 0;
-  node.take(node.session.setSnapshot(only({ a: BAD, b: '1', c: '1' })));
-  assert.deepEqual(node.log, ['+Workspace c'], 'what is new does not share its fate');
-  assert.equal(node.session.stateOf(OTHER), 'NACKED', 'the others are refused still');
-  assert.equal(node.session.types.get(OTHER)?.lastError, 'no such thing');
-  node.log.length = 0;
-  node.take(node.session.setSnapshot(only({ a: '2', b: '1', c: '1' })));
-  assert.deepEqual(node.log, ['+Workspace a', '+Workspace b']);
-  assert.equal(node.session.stateOf(OTHER), 'SYNCED');
-  assert.deepEqual([...node.session.types.get(OTHER)!.acked.keys()].sort(), ['a', 'b', 'c']);
+  node.take(node.session.setSnapshot(only({ b: '1' })));
+  assert.deepEqual(node.log, ['-Workspace a']);
   assert.equal(node.session.converged, true);
 });
 
-test('a good one that is replaced gets through, and the rest of its response is tried once more without it', () => {
-  const node = new Node();
-  node.session.setSnapshot(only({ a: BAD, b: '1', c: '1' }));
-  node.request(OTHER, ['*']);
-  node.log.length = 0;
-  node.take(node.session.setSnapshot(only({ a: BAD, b: '2', c: '1' })));
-  assert.deepEqual(node.log, ['+Workspace b', '+Workspace a', '+Workspace c']);
-  node.log.length = 0;
-  node.take(node.session.setSnapshot(only({ a: BAD, b: '3', c: '1' })));
-  assert.deepEqual(node.log, ['+Workspace b'], 'it is not among the refused any more');
-  node.log.length = 0;
-  node.take(node.session.setSnapshot(only({ b: '3', c: '1' })));
-  assert.deepEqual(node.log, ['+Workspace c', '-Workspace a'], 'the bad one is gone');
-  assert.equal(node.session.converged, true);
+test('property: each good one is in force however many bad ones came with it, after a few responses for each', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.nat(199)), fc.integer({ min: 1, max: 200 }), (bad, size) => {
+      const node = new Node();
+      const bodies = Array.from({ length: size }, (_, i) => [`w${i}`, bad.includes(i) ? BAD : '1'] as const);
+      node.session.setSnapshot(only(Object.fromEntries(bodies)));
+      node.request(OTHER, ['*']);
+      const isBad = ([, body]: readonly [string, string]) => body === BAD;
+      const names = (of: readonly (readonly [string, string])[]) => of.map(([name]) => name).sort();
+      assert.deepEqual([...node.held.get(OTHER)!.keys()].sort(), names(bodies.filter((b) => !isBad(b))));
+      const { refused, acks, nacks } = node.session.types.get(OTHER)!;
+      assert.deepEqual([...refused.keys()].sort(), names(bodies.filter(isBad)));
+      const most = 1 + 3 * refused.size * Math.ceil(1 + Math.log2(size));
+      assert.ok(acks + nacks <= most, `${acks} + ${nacks} responses for ${refused.size} bad of ${size}`);
+    }),
+  );
 });
 
-test('a bad cluster that is corrected lets the routes to those beside it go', () => {
+test('a bad cluster holds up the routes that need it, and none that do not', () => {
   for (const refusesWhole of [true, false]) {
     const node = new Node();
     node.refusesWhole = refusesWhole;
@@ -242,14 +259,14 @@ test('a bad cluster that is corrected lets the routes to those beside it go', ()
       snapshot({
         [ENVOY.cluster]: [cluster('a', body), cluster('b')],
         [ENVOY.endpoints]: [endpoints('a'), endpoints('b')],
-        [ENVOY.route]: [route('r', ['b'])],
+        [ENVOY.route]: [route('r', ['a']), route('s', ['b'])],
       });
     node.session.setSnapshot(at(BAD));
     node.request(ENVOY.cluster, []);
-    node.request(ENVOY.route, ['r']);
-    assert.equal(node.held.get(ENVOY.route), undefined);
+    node.request(ENVOY.route, ['r', 's']);
+    assert.deepEqual([...node.held.get(ENVOY.route)!.keys()], ['s']);
     node.take(node.session.setSnapshot(at('v2')));
-    assert.ok(node.held.get(ENVOY.route)?.has('r'));
+    assert.deepEqual([...node.held.get(ENVOY.route)!.keys()].sort(), ['r', 's']);
     assert.equal(node.session.converged, true);
   }
 });
@@ -320,6 +337,16 @@ test('property: over any sequence of snapshots a node never holds a route to a c
   );
 });
 
+/** What is wrong holds back nothing else of its type: clusters wait for nothing, endpoints for their cluster. */
+function assertGoodIsInForce({ session, held }: Node, wanted: Snapshot, said: string): void {
+  for (const type of [ENVOY.cluster, ENVOY.endpoints])
+    for (const [name, { version, bytes }] of wanted.types.get(type)!) {
+      const view = session.types.get(type)!;
+      if ((!view.wildcard && !view.names.has(name)) || Buffer.from(bytes).toString().startsWith(BAD)) continue;
+      assert.equal(held.get(type)?.get(name), version, `${type} ${name} is good and in force: ${said}`);
+    }
+}
+
 function assertSyncedIsInForce({ session, held }: Node, wanted: Snapshot, said: string): void {
   for (const [type, view] of session.types) {
     if (session.stateOf(type) !== 'SYNCED') continue;
@@ -365,6 +392,7 @@ test('property: whatever of clusters, endpoints and routes is refused, the rest 
         const said = node.log.join(', ');
         assert.ok(node.log.length <= 40, `it does not end: ${said}`);
         assertSyncedIsInForce(node, wanted, said);
+        assertGoodIsInForce(node, wanted, said);
         if (s.badClusters.length + s.badEndpoints.length > 0 || s.badRoute) continue;
         assert.equal(node.session.converged, true, said);
         assert.equal(node.held.get(ENVOY.route)?.get('r'), wanted.types.get(ENVOY.route)!.get('r')!.version);

@@ -6,9 +6,9 @@
  *   fewer, larger responses and never a queue;
  * - a resource is sent only after the node has accepted everything that it needs (make), and nothing is removed while
  *   something is in flight or refused (before break);
- * - a NACKed version is not sent again by itself: the next one is. What came in the same response may be as good as any,
- *   and nobody says which: it is sent again after one of that response has been replaced and accepted, or is gone, so
- *   that each time the rest is smaller.
+ * - a version that was refused alone is not sent again: the next one is. Of several in a refused response nobody says
+ *   which is wrong, and the rest may be as good as any: they are sent again at once in responses of half that size, until
+ *   those that are wrong have been refused alone.
  */
 import type { DeltaRequest, DeltaResponse } from '../contract/ads/messages.ts';
 import type { Resource, ResourceRef, Resources, Snapshot } from './snapshot.ts';
@@ -52,15 +52,17 @@ export interface TypeView {
   /** Whether all resources of `of` are acknowledged, as found last; undefined once `acked` has changed. */
   whole: { of: Resources | undefined; is: boolean } | undefined;
   inFlight: InFlight | undefined;
-  /** By name, what came in refused responses, good or bad, and waits until one of them is replaced; undefined for a removal. */
-  refused: Map<string, Held | undefined>;
-  /** Names of those that are to be sent again, whether or not they have changed. */
+  /** By name, in the node's words: what was refused alone, as it stands in `sent`. One that does not is a refused removal. */
+  refused: Map<string, string>;
+  /** Names of those that were refused with others, and are to be sent again though they have not changed. */
   again: Set<string>;
+  /** How many resources a response may hold: less and less while it is looked for which of `again` is wrong. */
+  limit: number;
   /** Versions over `sent` and `acked`, as the server made them last, and when. */
   versions: { at: string; of: { sentVersion: string; ackedVersion: string } } | undefined;
   acks: number;
   nacks: number;
-  /** The node's words for its last refusal, until what was refused is replaced or sent again. */
+  /** The node's words for a refusal that stands, after the resource's name once that is known: the words often have none. */
   lastError: string | undefined;
 }
 
@@ -72,7 +74,7 @@ export class Session {
   #order: readonly string[] = [];
   /** Undefined until anything is known: nothing is answered then, since an empty answer would make the node drop what it has. */
   #snapshot: Snapshot | undefined;
-  /** Something is refused and waits: nearly never, and looked for at every answer of every node. */
+  /** Something is refused, or is sent again for it: nearly never, and looked for at every answer of every node. */
   #refusing = false;
   #nonce = 0;
 
@@ -158,33 +160,22 @@ export class Session {
     view.inFlight = undefined;
     if (request.error_detail) {
       view.nacks++;
-      view.lastError = request.error_detail.message;
-      for (const r of inFlight.resources) view.refused.set(r.name, r);
-      for (const name of inFlight.removed) view.refused.set(name, undefined);
+      refuse(view, inFlight, request.error_detail.message);
       this.#refusing = true;
       return { outcome: 'nack', error: request.error_detail.message };
     }
     view.whole = undefined;
-    let replaced = false;
-    for (const r of inFlight.resources) {
-      view.acked.set(r.name, r);
-      if (view.refused.delete(r.name)) replaced = true;
-    }
-    for (const name of inFlight.removed) {
-      view.acked.delete(name);
-      if (view.refused.delete(name)) replaced = true;
-    }
+    for (const r of inFlight.resources) view.acked.set(r.name, r);
+    for (const name of inFlight.removed) view.acked.delete(name);
     view.acks++;
     // The common case, at every ACK of every node: what was found to be due stays found.
-    if (view.refused.size === 0) view.lastError = undefined;
-    // A removal that was refused has no content to be corrected.
-    else if (replaced || [...view.refused.values()].every((was) => was === undefined)) release(view);
+    if (view.lastError !== undefined) goOn(view);
     return { outcome: 'ack' };
   }
 
   #dropRefused(snapshot: Snapshot): void {
     for (const [type, view] of this.types) dropRefused(view, snapshot.types.get(type));
-    this.#refusing = [...this.types.values()].some((view) => view.refused.size > 0);
+    this.#refusing = [...this.types.values()].some((view) => view.lastError !== undefined);
   }
 
   #flush(): DeltaResponse[] {
@@ -208,7 +199,10 @@ export class Session {
     const { changed } = this.#diff(type, view);
     if (changed.length === 0 && view.owed.size === 0 && !view.owesFirst) return;
     const settled = new Map<Resource, boolean>();
-    const resources = changed.filter((r) => this.#mayGo(type, r, settled));
+    const resources = upTo(
+      view.limit,
+      changed.filter((r) => this.#mayGo(type, r, settled)),
+    );
     const absent = view.owed.size === 0 ? NONE : missing(view.owed, this.#snapshot?.types.get(type));
     if (resources.length === 0 && absent.length === 0 && !view.owesFirst) return;
     out.push(this.#send(type, view, resources, absent));
@@ -227,6 +221,7 @@ export class Session {
       view.sent.set(r.name, r);
       view.owed.delete(r.name);
       view.again.delete(r.name);
+      view.refused.delete(r.name);
     }
     for (const name of removed) {
       view.sent.delete(name);
@@ -326,29 +321,52 @@ const left = (view: TypeView, { of, changed, gone }: Diff): Diff => ({
   gone: gone.filter((name) => view.sent.has(name)),
 });
 
-/** What nobody wants any more cannot be what is wrong: the node may have the rest of what it refused. */
-function dropRefused(view: TypeView, held: Resources | undefined): void {
-  let dropped = false;
-  for (const [name, was] of view.refused) {
-    const wanted = (view.wildcard || view.names.has(name)) && (was === undefined || held?.has(name));
-    if (wanted) continue;
-    view.refused.delete(name);
-    dropped = true;
+/** One alone is what is wrong. Of several any may be: each is due again, in smaller responses. */
+function refuse(view: TypeView, { resources, removed }: InFlight, words: string): void {
+  view.lastError = words;
+  for (const name of removed) view.refused.set(name, words);
+  if (resources.length === 1) view.refused.set(resources[0]!.name, words);
+  else if (resources.length > 1) {
+    for (const r of resources) view.again.add(r.name);
+    view.limit = Math.floor(resources.length / 2);
+    view.diff = undefined;
   }
-  if (dropped) release(view);
+  settleError(view);
 }
 
-/** All that is still refused is to be sent again. */
-function release(view: TypeView): void {
-  for (const [name, was] of view.refused) {
+/** Something was accepted after a refusal: more may go at a time, and a removal, which nothing can correct, once more. */
+function goOn(view: TypeView): void {
+  view.limit *= 2;
+  for (const name of view.refused.keys()) {
+    if (view.sent.has(name)) continue;
+    view.refused.delete(name);
     const inForce = view.acked.get(name);
-    if (was !== undefined) view.again.add(name);
-    else if (inForce && !view.sent.has(name)) view.sent.set(name, inForce); // so that it is found to be gone again
+    if (inForce) view.sent.set(name, inForce); // so that it is found to be gone again
+    view.diff = undefined;
   }
-  view.refused.clear();
-  view.lastError = undefined;
-  view.diff = undefined;
+  settleError(view);
 }
+
+/** Of one that is refused, whatever was said of others meanwhile; until nothing is, and nothing is looked for. */
+function settleError(view: TypeView): void {
+  if (view.again.size > 0) return;
+  view.limit = Number.POSITIVE_INFINITY;
+  const [name, words] = [...view.refused].at(-1) ?? [];
+  view.lastError = words === undefined || words.startsWith(`${name}:`) ? words : `${name}: ${words}`;
+}
+
+/** What nobody wants any more is not wrong, and need not be sent again. */
+function dropRefused(view: TypeView, held: Resources | undefined): void {
+  if (view.lastError === undefined || view.inFlight) return;
+  const wanted = (name: string): boolean => view.wildcard || view.names.has(name);
+  for (const name of view.refused.keys())
+    if (!wanted(name) || (view.sent.has(name) && !held?.has(name))) view.refused.delete(name);
+  for (const name of view.again) if (!wanted(name) || !held?.has(name)) view.again.delete(name);
+  settleError(view);
+}
+
+const upTo = <T>(limit: number, list: readonly T[]): readonly T[] =>
+  list.length <= limit ? list : list.slice(0, limit);
 
 const NONE: readonly string[] = [];
 
@@ -375,6 +393,7 @@ const newView = (): TypeView => ({
   inFlight: undefined,
   refused: new Map(),
   again: new Set(),
+  limit: Number.POSITIVE_INFINITY,
   versions: undefined,
   acks: 0,
   nacks: 0,

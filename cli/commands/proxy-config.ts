@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { ChatError } from '../../cells/contract/errors.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import type { NodeConfig } from '../node-figures.ts';
+import { type NodeConfig, oneLine } from '../node-figures.ts';
 import type { Registrar } from '../program.ts';
 import { formatTable } from '../table.ts';
 import { nodeNamed, readNodes, typeOf } from './proxy-status.ts';
@@ -51,6 +51,7 @@ const resourceTable = (types: NodeConfig['types']): string =>
       { title: 'NAME', value: (r) => r.name },
       { title: 'SENT', value: (r) => r.version },
       { title: 'ACKED', value: (r) => (r.ackedVersion === r.version ? 'yes' : (r.ackedVersion ?? 'no')) },
+      { title: 'REFUSED WITH', value: (r) => (r.refused === undefined ? '-' : oneLine(r.refused)) },
     ],
     types.flatMap((t) => t.resources.map((r) => ({ type: t.type, ...r }))),
     false,

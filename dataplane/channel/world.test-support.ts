@@ -1,6 +1,6 @@
 /** A ring of real channel servers over one SQLite file and TCP on the loopback, with one client. For tests. */
 import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +31,8 @@ export class World {
   readonly events: TopicEvent[] = [];
   readonly servers: ChannelServer[] = [];
   readonly members: Member[] = [];
-  readonly url = `sqlite:${join(mkdtempSync(join(tmpdir(), 'channel-')), 'test.db')}`;
+  readonly #dir = mkdtempSync(join(tmpdir(), 'channel-'));
+  readonly url = `sqlite:${join(this.#dir, 'test.db')}`;
   store!: Store;
   owners!: OwnerClient;
   #poll!: { cancel(): void };
@@ -164,6 +165,7 @@ export class World {
     await this.owners?.close();
     for (const server of this.servers) await server.close(0);
     await this.store.close();
+    rmSync(this.#dir, { recursive: true });
   }
 }
 

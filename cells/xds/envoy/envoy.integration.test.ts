@@ -5,14 +5,15 @@ import { WebSocket } from 'ws';
 import { systemClock } from '../../contract/system-clock.ts';
 import { CLIENT_PORT, type EdgeWorld } from '../../traffic/world.ts';
 import { AdsServer } from '../server.ts';
-import { type Resource, resource, type Snapshot, snapshot } from '../snapshot.ts';
+import { type Resource, resource, type Snapshot, snapshot, type WholeSnapshot } from '../snapshot.ts';
 import { ENVOY } from '../types.ts';
 import { clusters, endpoints } from './clusters.ts';
 import { type EchoServer, type Envoy, get, startEcho, startEnvoy, until } from './envoy.test-support.ts';
 import { listener } from './listener.ts';
-import { encodeMessage } from './messages.ts';
+import { encodeMessage, seconds } from './messages.ts';
 import { roleTraffic, routes } from './routes.ts';
 
+const EDGE_NODE = 'edge/cell-a/edge-1';
 const EDGE = { ip: '127.77.0.1', port: 18_080 };
 const log = pino({ level: process.env.LOG ?? 'silent' });
 const echoes: EchoServer[] = [];
@@ -35,7 +36,7 @@ const world = (weightA: number, health: 'HEALTHY' | 'DRAINING' = 'HEALTHY'): Edg
   endpoints: [...endpoint('cell-a', '127.77.1.1', health), ...endpoint('cell-b', '127.77.2.1')],
 });
 /** Routes are built from `weights`, the rest from `w`, so that a test can have both of its own. */
-const build = (w: EdgeWorld, route: Resource = routes('cell-a', roleTraffic(w))): Snapshot =>
+const build = (w: EdgeWorld, route: Resource = routes('cell-a', roleTraffic(w))): WholeSnapshot =>
   snapshot({
     [ENVOY.cluster]: clusters(w.cells),
     [ENVOY.endpoints]: endpoints(w),
@@ -78,7 +79,7 @@ before(async () => {
   );
   current = build(world(100));
   server = await startServer();
-  envoy = await startEnvoy({ id: 'edge/cell-a/edge-1', cell: 'cell-a', podIp: EDGE.ip }, server.port);
+  envoy = await startEnvoy({ id: EDGE_NODE, cell: 'cell-a', podIp: EDGE.ip }, server.port);
   await until(async () => (await get(EDGE.ip, EDGE.port, '/healthz')).status === 200, 'the edge serves');
 });
 after(async () => {
@@ -191,6 +192,31 @@ test('a NACK is recorded in Envoy’s words, the last good goes on, the next goo
   assert.deepEqual([...(await statuses(20))], [['cell-a', 20]]);
   await publish(build(world(99)));
   assert.equal(lastError(), '');
+});
+
+test('a cluster that Envoy refuses holds up neither those that came with it nor the routes to them', async () => {
+  await publish(build(world(100)));
+  const moved: EdgeWorld = {
+    cells: [cell('cell-a', 0), cell('cell-d', 100)],
+    endpoints: [...endpoint('cell-a', '127.77.1.1'), ...endpoint('cell-d', '127.77.2.1')],
+  };
+  const bad = resource(
+    'bad',
+    encodeMessage('envoy.config.cluster.v3.Cluster', { name: 'bad', connect_timeout: seconds(-1) }),
+  );
+  const good = [...build(moved).types].map(([type, held]) => [type, [...held.values()]] as const);
+  const lists = Object.fromEntries(good);
+  current = snapshot({ ...lists, [ENVOY.cluster]: [bad, ...lists[ENVOY.cluster]!] });
+  server.publish();
+  const refused = () => server.configOf(EDGE_NODE)?.types.find((t) => t.type === 'Cluster')?.resources ?? [];
+  await until(async () => (await statuses(20)).get('cell-b') === 20, 'the route to what came with the bad one');
+  assert.deepEqual(
+    refused().map((r) => [r.name, r.refused !== undefined]),
+    refused().map((r) => [r.name, r.name === 'bad']),
+    'Envoy’s words do not name it',
+  );
+  assert.match(refused().find((r) => r.name === 'bad')!.refused!, /Invalid duration/);
+  await publish(build(world(100)));
 });
 
 test('control plane killed: traffic goes on; another one takes over without a change', async () => {
