@@ -9,6 +9,7 @@ import {
   MIN_BATCH,
   nextPace,
   type Pace,
+  Paces,
   SLOW_BATCH,
   type Took,
 } from './handoff-batch.ts';
@@ -69,6 +70,18 @@ test('a busy machine is no slow way, nor is a late answer now and then', () => {
 
 test('it grows again when it is fast again', () => {
   assert.equal(nextPace({ size: MIN_BATCH, far: 0 }, took(10), false).size, 2 * MIN_BATCH);
+});
+
+test('a target that nobody knows begins small, however fast another is; a slow way is slow to all', () => {
+  const paces = new Paces();
+  for (let i = 0; i < 4; i++) paces.note('warm', took(10), false);
+  assert.deepEqual([paces.sizeFor('warm'), paces.sizeFor('cold')], [MAX_BATCH, MIN_BATCH]);
+  paces.note('cold', took(300), false);
+  assert.deepEqual([paces.sizeFor('warm'), paces.sizeFor('cold')], [MAX_BATCH, MIN_BATCH]);
+  paces.keep(new Set(['cold']));
+  assert.equal(paces.sizeFor('warm'), MIN_BATCH, 'one that has left is not remembered');
+  for (let i = 0; i < 4; i++) paces.note('cold', away(400), false);
+  assert.deepEqual([paces.far, paces.sizeFor('warm')], [true, FAR_BATCH]);
 });
 
 test('property: the size stays within its bounds, whatever a batch took', () => {

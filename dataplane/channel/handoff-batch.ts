@@ -1,7 +1,7 @@
 /**
  * How many slots a planned handoff freezes at once. Pure. What a batch takes is mostly the same for few slots as for
- * many: many are cheap, and few are little in a pause that turns out long. So it begins small, and is smallest for as
- * long as pauses come near what is promised.
+ * many: many are cheap, and few are little in a pause that turns out long. So it begins small with each target, whose
+ * code is not warm when it has just started, and is smallest for as long as pauses come near what is promised.
  *
  * Unless it is the way to the targets that is slow, as over links that lose packets: few at once, and one target after
  * another, then spare nobody the long pause and only make the whole last.
@@ -46,16 +46,42 @@ export interface Took {
 export const FIRST_PACE: Pace = { size: MIN_BATCH, far: 0 };
 
 /** Several targets may be waited for at once. */
-export const isFar = ({ far }: Pace): boolean => far >= FAR_FROM;
+export const isFar = ({ far }: Pick<Pace, 'far'>): boolean => far >= FAR_FROM;
 
 export function nextPace({ size, far }: Pace, took: Took, leaving: boolean): Pace {
   const slowWay = took.claimMs > NEAR_PROMISE_MS && took.claimMs > FAR_CLAIM * took.commitMs;
   const next = { far: Math.min(FAR_MAX, Math.max(0, far + (slowWay ? FAR_WEIGHT : -1))) };
-  return { ...next, size: isFar({ size, ...next }) ? FAR_BATCH : nextSize(size, took.pauseMs, leaving) };
+  return { ...next, size: isFar(next) ? FAR_BATCH : nextSize(size, took.pauseMs, leaving) };
 }
 
 function nextSize(size: number, pauseMs: number, leaving: boolean): number {
   if (pauseMs > NEAR_PROMISE_MS) return leaving ? SLOW_BATCH : MIN_BATCH;
   if (pauseMs > SLOW_MS) return size > SLOW_BATCH ? Math.max(SLOW_BATCH, Math.floor(size / 2)) : size;
   return pauseMs < FAST_MS ? Math.min(MAX_BATCH, size * 2) : size;
+}
+
+/** Of one owner: the way to others is one, and how fast they take slots is known of each. */
+export class Paces {
+  #far = FIRST_PACE.far;
+  readonly #sizes = new Map<string, number>();
+
+  get far(): boolean {
+    return isFar({ far: this.#far });
+  }
+
+  /** Slots of the next batch for this target. */
+  sizeFor(target: string): number {
+    return this.far ? FAR_BATCH : (this.#sizes.get(target) ?? FIRST_PACE.size);
+  }
+
+  note(target: string, took: Took, leaving: boolean): void {
+    const next = nextPace({ size: this.sizeFor(target), far: this.#far }, took, leaving);
+    this.#far = next.far;
+    this.#sizes.set(target, next.size);
+  }
+
+  /** Forgets all other targets. */
+  keep(targets: ReadonlySet<string>): void {
+    for (const known of this.#sizes.keys()) if (!targets.has(known)) this.#sizes.delete(known);
+  }
 }

@@ -12,7 +12,7 @@ import type { LinkedOwnerClient } from '../links/owner-client.ts';
 import type { Actor } from '../protocol/operations.ts';
 import type { Head } from '../storage/store.ts';
 import { handover } from './commits.ts';
-import { FIRST_PACE, isFar, nextPace } from './handoff-batch.ts';
+import { Paces } from './handoff-batch.ts';
 import type { ChannelMetrics } from './metrics.ts';
 import type { Slots } from './slots.ts';
 
@@ -75,8 +75,7 @@ const SYSTEM: Actor = { workspace: 'T0' as Actor['workspace'], user: undefined, 
 
 export class Handoff {
   readonly #o: HandoffOptions;
-  /** Slots that are handed over together. */
-  #pace = FIRST_PACE;
+  readonly #paces = new Paces();
   /** By the target's incarnation, when it last said that it was ready. */
   readonly #readyAt = new Map<string, number>();
 
@@ -92,6 +91,7 @@ export class Handoff {
     const { me, slots, log } = this.#o;
     const self = memberIndex(table, me);
     if (self === NONE) return;
+    this.#paces.keep(new Set(table.members.map((m) => m.incarnation)));
     const byTarget = new Map<number, number[]>();
     // By number, so that a commit touches few of the ranges in which the table travels.
     for (const slot of slots.held().sort((a, b) => a - b)) {
@@ -114,7 +114,7 @@ export class Handoff {
       }
     };
     const targets = inTurn([...byTarget.keys()], self, table.members.length);
-    if (isFar(this.#pace)) await Promise.all(targets.map(give));
+    if (this.#paces.far) await Promise.all(targets.map(give));
     else
       for (const target of targets) {
         await give(target);
@@ -125,7 +125,7 @@ export class Handoff {
   async #give(table: RingTable, to: Receiver & { slots: number[] }, mayGoOn: () => boolean): Promise<void> {
     if (!(await this.#isReady(table, to))) return;
     for (let at = 0; at < to.slots.length; ) {
-      const batch = to.slots.slice(at, at + this.#pace.size);
+      const batch = to.slots.slice(at, at + this.#paces.sizeFor(to.incarnation));
       if (!(await this.#move(to, batch))) return;
       at += batch.length;
       if (!mayGoOn()) return;
@@ -189,7 +189,7 @@ export class Handoff {
     await this.#tell(to, { ...step, heads: frozen.heads, frozenAt });
     const claimedAt = clock.monotonicMs();
     const took = { pauseMs: claimedAt - frozenAt, commitMs: committedAt - turnAt, claimMs: claimedAt - committedAt };
-    this.#pace = nextPace(this.#pace, took, leaving());
+    this.#paces.note(to.incarnation, took, leaving());
     const phases = {
       turnMs: Math.round(turnAt - askedAt),
       commitMs: Math.round(took.commitMs),

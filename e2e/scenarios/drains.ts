@@ -34,11 +34,11 @@ const cutOff = async (system: System, round: Round): Promise<void> => {
   const { zone } = await leaderZone(system.status);
   const lost = (await system.channelServers()).filter((s) => s.zone === zone);
   const { cell } = lost[0]!;
-  const slots = lost.reduce((sum, s) => sum + s.slots, 0);
   const before = await system.takeovers();
-  round.fault(`${zone} cut off, then chatctl drain ${cell}`, slots);
+  round.fault(`${zone} cut off, then chatctl drain ${cell}`);
   try {
     system.isolate(zone);
+    round.failed(await system.slotsOf(lost));
     await drainedBy(system, round, cell, ['--force']);
     round.figures.takeovers += await system.takeoversSince(before);
   } finally {

@@ -3,13 +3,12 @@ import { createChannels } from '../bench/failover/bulk-channels.ts';
 import { Crowd } from '../load/crowd-process.ts';
 import { createTenant } from '../load/tenants.ts';
 import { until } from '../system/command.ts';
-import { NAMESPACE } from '../system/install.ts';
+import { RING } from '../system/install.ts';
 import { FAILOVER_MS } from './failover.ts';
 import type { Round } from './round.ts';
 import type { Scenario } from './scenario.ts';
 import type { System } from './system.ts';
 
-const RING = `${NAMESPACE}/main`;
 /** Channels of one user. */
 const PER_USER = 1_000;
 const MIN_USERS = 20;
@@ -46,9 +45,10 @@ const loaded = (count: number) => async (system: System, round: Round) => {
     const inAll = await topicsOf();
     const sample = users.flatMap((u) => u.channels.slice(0, Math.ceil(SAMPLE / users.length))).slice(0, SAMPLE);
     const takeovers = await system.takeovers();
-    round.fault(`SIGKILL to ${victim!.pod}: ${victim!.slots} slots, ${before} topics in memory`, victim!.slots);
+    round.fault(`SIGKILL to ${victim!.pod}: ${before} topics in memory`);
     const atMs = system.kill(victim!.pod);
     crowd.postTo({ atMs, topics: sample });
+    round.failed(await system.slotsOf([victim!]));
     const gaps = await until(`${sample.length} topics acknowledged again`, GAPS_MS, async () => {
       const { gapsMs } = crowd.figures;
       return sample.every((t) => gapsMs[t] !== undefined) ? sample.map((t) => gapsMs[t]!) : undefined;

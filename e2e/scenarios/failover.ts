@@ -37,12 +37,12 @@ export async function strike(
 ): Promise<void> {
   const { what, victims, edges } = fault;
   const topics = victims.flatMap((v) => v.topics);
-  const slots = victims.reduce((sum, v) => sum + v.slots, 0);
   const before = await system.takeovers();
-  round.fault(`${what}: ${slots} slots, ${topics.length} channels in use`, slots);
+  round.fault(`${what}: ${topics.length} channels in use`);
   const atMs = fault.now();
   round.say(`struck at ${new Date(atMs).toISOString()}`);
-  const gaps = await system.gaps(atMs, topics, edges);
+  const [gaps, slots] = await Promise.all([system.gaps(atMs, topics, edges), system.slotsOf(victims)]);
+  round.failed(slots);
   round.gaps(gaps);
   const slow = gaps.filter((ms) => ms > FAILOVER_MS);
   round.expect(slow.length === 0, `${slow.length} channels had no acknowledgement for ${slow.join(', ')} ms`);

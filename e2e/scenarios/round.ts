@@ -32,11 +32,15 @@ export class Round {
     this.#say(line);
   }
 
-  /** Counts one fault; `slots` are those of servers that are to lose theirs to their standbys. */
-  fault(what: string, slots = 0): void {
+  /** Counts one fault. */
+  fault(what: string): void {
     this.figures.faults++;
-    this.figures.slots_of_the_failed += slots;
     this.#say(what);
+  }
+
+  /** Slots of servers that are to lose theirs to their standbys. */
+  failed(slots: number): void {
+    this.figures.slots_of_the_failed += slots;
   }
 
   note(figure: string, value: number): void {

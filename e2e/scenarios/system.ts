@@ -18,13 +18,13 @@ import {
   ringFigures,
   where,
 } from '../system/figures.ts';
-import { type ClusterStatus, kubectl, NAMESPACE } from '../system/install.ts';
+import { type ClusterStatus, kubectl, NAMESPACE, RING } from '../system/install.ts';
+import { ownedSlots } from '../system/owned-slots.ts';
 
 export interface Victim {
   pod: string;
   cell: string;
   zone: string;
-  slots: number;
   /** Of the load's channels, those that it owns. */
   topics: string[];
 }
@@ -102,8 +102,8 @@ export class System {
     const owners = await Promise.all(topics.map((topic) => where(this.#controlPods, topic)));
     return ring.members
       .filter((m) => m.state === 'serving')
-      .map(({ pod, cell, zone, slots }) => ({
-        ...{ pod, cell, zone, slots },
+      .map(({ pod, cell, zone }) => ({
+        ...{ pod, cell, zone },
         topics: topics.filter((_, i) => owners[i]!.owner?.pod === pod),
       }))
       .sort(
@@ -112,6 +112,15 @@ export class System {
           (this.#struckAtMs.get(a.pod) ?? 0) - (this.#struckAtMs.get(b.pod) ?? 0) ||
           b.topics.length - a.topics.length,
       );
+  }
+
+  /**
+   * How many slots the table gives to these: asked when they have been struck, before a standby can think them dead. Some
+   * may have moved by plan since they were looked up.
+   */
+  async slotsOf(victims: readonly Victim[]): Promise<number> {
+    const pods = victims.map((v) => v.pod);
+    return (await ownedSlots(this.status.store, RING, pods)).size;
   }
 
   /** Slots taken over from dead owners since `before`, or since every server started. Servers that do not answer count as they were. */

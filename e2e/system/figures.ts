@@ -1,5 +1,5 @@
 /** What is read from the running system while load goes on: control plane figures and channel servers' metrics. */
-import { type ClusterStatus, kubectl, NAMESPACE } from './install.ts';
+import { type ClusterStatus, kubectl, NAMESPACE, RING } from './install.ts';
 
 interface Pod {
   metadata: { name: string; labels?: Record<string, string>; deletionTimestamp?: string };
@@ -83,7 +83,7 @@ export interface RingFigures {
   }[];
 }
 export const ringFigures = (replicas: readonly PodAddress[]): Promise<RingFigures> =>
-  newest<RingFigures>(replicas, `/debug/v1/rings/${NAMESPACE}/main`, (ring) => ring.epoch);
+  newest<RingFigures>(replicas, `/debug/v1/rings/${RING}`, (ring) => ring.epoch);
 
 interface Place {
   tableEpoch: number;

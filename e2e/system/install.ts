@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { type CommandOptions, chatctl, cluster, ROOT, run } from './command.ts';
 
 export const NAMESPACE = 'chatcells';
+/** Of examples/ring.yaml. */
+export const RING = `${NAMESPACE}/main`;
 /** Only what kubectl is to apply: the Helm values beside them are not Kubernetes objects. */
 const EXAMPLES = ['cells.yaml', 'ring.yaml', 'workspaces.yaml'];
 

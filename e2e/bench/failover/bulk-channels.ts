@@ -1,8 +1,8 @@
 /** Many channels at once, written straight into the store: all of them in slots of one channel server. */
 import { createConnection } from 'mysql2/promise';
 import { EPOCH_MS, formatTs, numberOf, topicId } from '../../../cells/contract/ids.ts';
-import { openRingStore } from '../../../cells/contract/ring-store-open.ts';
 import { slotOf } from '../../../cells/contract/slot.ts';
+import { ownedSlots } from '../../system/owned-slots.ts';
 
 const ROWS = 1_000;
 /** Their ids are of a time when nobody made any. */
@@ -22,7 +22,8 @@ export interface BulkChannels {
 
 /** The channels' ids, by user. They are public, and their logs hold two events: they were made, and the user joined. */
 export async function createChannels(of: BulkChannels): Promise<Map<string, string[]>> {
-  const slots = await slotsOf(of);
+  const slots = await ownedSlots(of.store, of.ring, [of.owner]);
+  if (slots.size === 0) throw new Error(`${of.owner} owns no slots of ${of.ring}`);
   const ids = idsIn(slots, of.count);
   const made = new Map<string, string[]>(of.users.map((user) => [user, []]));
   const { hostname, port, username, password, pathname } = new URL(of.store);
@@ -41,18 +42,6 @@ export async function createChannels(of: BulkChannels): Promise<Map<string, stri
     await connection.end();
   }
   return made;
-}
-
-async function slotsOf({ store, ring, owner }: BulkChannels): Promise<Set<number>> {
-  const rings = await openRingStore(store);
-  try {
-    const table = await rings.readTable(ring);
-    const member = table?.members.findIndex((m) => m.pod === owner) ?? -1;
-    if (!table || member < 0) throw new Error(`${owner} is no member of ${ring}`);
-    return new Set([...table.owner.keys()].filter((slot) => table.owner[slot] === member));
-  } finally {
-    await rings.close();
-  }
 }
 
 function idsIn(slots: ReadonlySet<number>, count: number): bigint[] {
