@@ -1,6 +1,7 @@
 /** The live figures under /debug/v1 that chatctl and the operator read: JSON, never in status. */
 import { ChatError } from '../contract/errors.ts';
 import type { Pod } from '../contract/kube/index.ts';
+import type { Heartbeat } from '../contract/ring-store.ts';
 import { combine, errorRate } from '../health/combine.ts';
 import type { CellLoads, LoadHistory, OwnReport } from '../health/history.ts';
 import { sharesOf } from '../ring/shares.ts';
@@ -15,6 +16,8 @@ import type { Position } from './staleness.ts';
 
 export interface DebugSources extends RingSources {
   pods: ReadonlyMap<string, Pod>;
+  /** Heartbeats of the living, and of the silent whose Pods are Ready. */
+  serving: () => readonly Heartbeat[];
   /** How old the heartbeats are that `alive` answers with; undefined while none have been read. */
   ageMs: () => number | undefined;
   nodes: () => NodeStatus[];
@@ -64,13 +67,13 @@ async function cellFigures(from: DebugSources): Promise<object[]> {
   if (ageMs === undefined) throw new ChatError('store_unavailable');
   const rows = from.alive();
   const slots = slotsByCell(from);
+  const sockets = socketsByCell(from);
   const [nodes, theirs] = await Promise.all([from.allNodes(), from.peers.ask<CellLoads>('health/loads')]);
   const loads = [from.loads.cellLoads(), ...theirs];
   const zones = [...new Set([...from.cells.values()].map(({ spec }) => spec.zone))];
   const unreachable = nodes && { unreachableEdges: unreachableEdges(from.pods.values(), nodes) };
   return [...from.cells.values()].map(({ metadata: { name, namespace }, spec, status }) => {
     const mine = rows.filter((r) => r.cell === name);
-    const gateways = mine.filter((r) => r.role === 'gateway');
     const failed = errorRate(name, loads);
     const without = zones.flatMap((zone) => {
       const rate = errorRate(name, loads, zone);
@@ -83,11 +86,11 @@ async function cellFigures(from: DebugSources): Promise<object[]> {
       ageSeconds: Math.round(ageMs / 1_000),
       weightInForce: weightInForce(spec, status),
       capacity: spec.capacity?.connections ?? 50_000,
-      sockets: gateways.reduce((sum, r) => sum + r.load.sockets, 0),
+      sockets: sockets.get(name) ?? 0,
       perSecond: mine.reduce((sum, r) => sum + r.load.perSecond, 0),
       slots: slots.get(name) ?? 0,
       members: mine.filter((r) => r.role === 'channel').length,
-      gateways: gateways.length,
+      gateways: mine.filter((r) => r.role === 'gateway').length,
       api: mine.filter((r) => r.role === 'api').length,
       ...(failed !== undefined && { errorRate: failed }),
       errorRateWithout: Object.fromEntries(without),
@@ -96,6 +99,13 @@ async function cellFigures(from: DebugSources): Promise<object[]> {
       ...(nodes && { refusals: refusalsOf(name, nodes, from.pods) }),
     };
   });
+}
+
+function socketsByCell(from: DebugSources): Map<string, number> {
+  const sockets = new Map<string, number>();
+  for (const { role, cell, load } of from.serving())
+    if (role === 'gateway') sockets.set(cell, (sockets.get(cell) ?? 0) + load.sockets);
+  return sockets;
 }
 
 function slotsByCell(from: DebugSources): Map<string, number> {

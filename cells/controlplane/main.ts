@@ -19,9 +19,9 @@ import { debugRoute } from './debug.ts';
 import { watchKube } from './kube-watch.ts';
 import { LoadIntake } from './load-intake.ts';
 import { Loop } from './loop.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { Peers } from './peers.ts';
-import { Processes } from './processes.ts';
+import { Processes, readyUids } from './processes.ts';
 import { Publisher } from './publisher.ts';
 import { RingManager } from './ring-manager.ts';
 import { type ControlplaneConfig, settings } from './settings.ts';
@@ -111,8 +111,13 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
   const position = (): Position => ({
     epochs: Object.fromEntries((tables.all() ?? []).map((t) => [t.ring, t.epoch])),
     cells: Object.fromEntries([...observed.cells].map(([key, c]) => [key, Number(c.metadata.resourceVersion)])),
+    newest: {
+      pods: newestOf(observed.pods),
+      rings: newestOf(observed.rings),
+      workspaces: newestOf(observed.workspaces),
+    },
   });
-  const processes = new Processes(config.ringPeriodMs);
+  const processes = new Processes(config.ringPeriodMs, () => readyUids(observed.pods));
   const admin = await startAdminServer({
     host: config.podIp,
     port: config.adminPort,
@@ -127,6 +132,7 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
         position,
         ...{ loads, peers },
         alive: () => processes.alive(),
+        serving: () => processes.serving(),
         ageMs: () => processes.ageMs(clock.monotonicMs()),
         table: (ring) => tables.get(ring),
         manager: rings,
@@ -163,7 +169,7 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
   const clockLoop = new Loop(clock, CLOCK_PERIOD_MS, () => clockCheck.look(), failed("reading the store's clock"));
   started.defer(() => clockLoop.close());
 
-  const watch = watchPeers({ peers, position, server, log });
+  const watch = watchPeers({ peers, position, server, metrics, log });
   const peerLoop = new Loop(clock, PEER_PERIOD_MS, watch, failed('asking the other replicas'));
   started.defer(() => peerLoop.close());
 
@@ -171,8 +177,20 @@ export async function run(config: ControlplaneConfig, log: Logger): Promise<Runn
   return { close: () => running.disposeAsync() };
 }
 
+const newestOf = (objects: ReadonlyMap<string, { metadata: { resourceVersion?: string } }>): number => {
+  let newest = 0;
+  for (const { metadata } of objects.values()) newest = Math.max(newest, Number(metadata.resourceVersion ?? 0));
+  return newest;
+};
+
 /** One round: stops serving when this replica has fallen behind, and goes on when it has caught up. */
-function watchPeers(of: { peers: Peers; position: () => Position; server: AdsServer; log: Logger }) {
+function watchPeers(of: {
+  peers: Peers;
+  position: () => Position;
+  server: AdsServer;
+  metrics: Pick<Metrics, 'paused'>;
+  log: Logger;
+}) {
   const staleness = new Staleness();
   let stale = false;
   return async (): Promise<void> => {
@@ -183,6 +201,7 @@ function watchPeers(of: { peers: Peers; position: () => Position; server: AdsSer
     stale = now;
     of.log.warn({ stale, own: of.position(), theirs: known }, stale ? 'behind the other replicas' : 'caught up');
     of.server.pause(stale);
+    of.metrics.paused.set(Number(stale));
   };
 }
 

@@ -41,6 +41,11 @@ export function createMetrics(registry: Registry, nodeCount: () => number, edges
         for (const group of edges()) this.inc({ group }, 0);
       },
     }),
+    paused: new Gauge({
+      name: 'xds_paused',
+      help: '1 while this replica has closed its streams because another one is ahead of it.',
+      registers,
+    }),
     ringEpoch: new Gauge({
       name: 'ring_epoch',
       help: 'Epoch of the slot table as last read.',

@@ -19,7 +19,8 @@ export const gatewaysDrainedAlone = ({ status }: Cell): string[] =>
 
 /**
  * The order of a cell. `before` keeps its generation while nothing else has changed; otherwise the generation is the
- * Cell's resource version, which only rises.
+ * Cell's resource version, or one more than before: a restored backup of the API server begins with lower ones, and the
+ * servers take no order that is older than the one they have.
  */
 export function drainOrderOf(cell: Cell, before: DrainOrder | undefined): DrainOrder {
   const { metadata, spec, status } = cell;
@@ -37,7 +38,9 @@ export function drainOrderOf(cell: Cell, before: DrainOrder | undefined): DrainO
     before !== undefined &&
     (['cell', 'draining', 'keepPercent', 'spreadMs', 'reason'] as const).every((k) => before[k] === order[k]) &&
     before.gateways.join() === order.gateways.join();
-  return same ? before : { ...order, generation: Number(metadata.resourceVersion) };
+  return same
+    ? before
+    : { ...order, generation: Math.max(Number(metadata.resourceVersion), (before?.generation ?? 0) + 1) };
 }
 
 /** Undefined until the operator has given it an id and keys. */

@@ -1,4 +1,5 @@
 /** Heartbeats of all processes: which rows are of the living, and which may go. A state machine without I/O. */
+import { type Pod, podReady } from '../contract/kube/index.ts';
 import { Liveness } from '../contract/liveness.ts';
 import type { Heartbeat } from '../contract/ring-store.ts';
 
@@ -9,16 +10,31 @@ const KEEP_MS = 60_000;
 
 export class Processes {
   readonly #liveness: Liveness;
+  readonly #ready: () => ReadonlySet<string>;
   readonly #deadSince = new Map<string, number>();
   #alive: readonly Heartbeat[] = [];
+  #dead: readonly Heartbeat[] = [];
   #readAtMs: number | undefined;
 
-  constructor(pollMs: number) {
+  /** `ready`: uids of the Pods that are Ready now. */
+  constructor(pollMs: number, ready: () => ReadonlySet<string>) {
     this.#liveness = new Liveness({ ...POLICY, pollMs });
+    this.#ready = ready;
   }
 
   alive(): readonly Heartbeat[] {
     return this.#alive;
+  }
+
+  /**
+   * Those that are alive, and those that are silent while their Pod is Ready, as they were last heard: who cannot reach
+   * the store goes on serving clients. Of a Pod that has a process alive, or several that are silent, one.
+   */
+  serving(): readonly Heartbeat[] {
+    const ready = this.#ready();
+    const ofPods = new Map(this.#dead.map((r) => [podUidOf(r), r]));
+    for (const r of this.#alive) ofPods.delete(podUidOf(r));
+    return [...this.#alive, ...[...ofPods].flatMap(([uid, r]) => (ready.has(uid) ? [r] : []))];
   }
 
   /** How old what `alive` answers is; undefined before the first successful read. */
@@ -26,16 +42,19 @@ export class Processes {
     return this.#readAtMs === undefined ? undefined : now - this.#readAtMs;
   }
 
-  /** One successful read of all rows. Returns the incarnations whose rows may be removed. */
+  /** One successful read of all rows. Returns the incarnations whose rows may be removed: not of Pods that are Ready. */
   observe(rows: readonly Heartbeat[], now: number, readDelayMs: number): string[] {
     const { alive, dead } = this.#liveness.observe(rows, now, readDelayMs);
     this.#readAtMs = now - readDelayMs;
     this.#alive = rows.filter((r) => alive.has(r.incarnation));
+    this.#dead = rows.filter((r) => dead.has(r.incarnation));
     for (const incarnation of this.#deadSince.keys()) if (!dead.has(incarnation)) this.#deadSince.delete(incarnation);
     for (const incarnation of dead) if (!this.#deadSince.has(incarnation)) this.#deadSince.set(incarnation, now);
+    const ready = this.#ready();
     // The rows of channel servers are the ring manager's: a table may still name them.
-    return rows
-      .filter((r) => r.role !== 'channel' && now - (this.#deadSince.get(r.incarnation) ?? now) > KEEP_MS)
+    return this.#dead
+      .filter((r) => r.role !== 'channel' && !ready.has(podUidOf(r)))
+      .filter((r) => now - this.#deadSince.get(r.incarnation)! > KEEP_MS)
       .map((r) => r.incarnation);
   }
 
@@ -43,3 +62,9 @@ export class Processes {
     this.#liveness.observeFailure(now);
   }
 }
+
+/** Uids of the Pods that are Ready. */
+export const readyUids = (pods: ReadonlyMap<string, Pod>): Set<string> =>
+  new Set([...pods.values()].flatMap((p) => (podReady(p) && p.metadata.uid !== undefined ? [p.metadata.uid] : [])));
+
+const podUidOf = ({ incarnation }: Heartbeat): string => incarnation.slice(0, incarnation.indexOf('/'));

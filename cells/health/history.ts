@@ -208,7 +208,7 @@ class Series {
       for (const [workspace, share] of this.#workspaces[i] ?? []) addShare(workspaces, workspace, share);
     }
     const worst = [...workspaces].sort(([, a], [, b]) => b.errors - a.errors)[0];
-    if (worst) outcomes.worst = { workspace: worst[0], ...worst[1] };
+    if (worst && worst[1].errors > 0) outcomes.worst = { workspace: worst[0], ...worst[1] };
     return outcomes;
   }
 }

@@ -225,3 +225,13 @@ test('two workspaces that fail alike in a bad zone: the one with most errors is 
   const { badZone, badWorkspace: named } = judge(report, HEALTH_POLICY);
   assert.deepEqual([badZone?.zone, named], ['zone-b', undefined]);
 });
+
+test('the only workspace of a bad zone is not blamed for it, though not all of its requests are counted as its own', () => {
+  const world = new World({ seed: 6, workspaces: 1, postsPerBucket: 400, faults: [normal, lossyZone('zone-b', 0.25)] });
+  let report: HealthReport = world.next();
+  while (world.buckets < BUCKETS) report = world.next();
+  for (const { worst } of [...report.pairs, ...report.targets].flatMap((p) => p.buckets))
+    if (worst) worst.requests = Math.max(worst.errors, Math.round(0.92 * worst.requests));
+  const { badZone, badWorkspace: named } = judge(report, HEALTH_POLICY);
+  assert.deepEqual([badZone?.zone, named], ['zone-b', undefined]);
+});

@@ -51,6 +51,11 @@ const ZONE_STANDS = 5 / 6;
 const WORST_ERRORS = 3;
 /** And is to have made this part of all errors there: of two that fail alike, one always has most. */
 const OF_ALL_ERRORS = 0.8;
+/**
+ * The others are to have this part of the requests there: whoever has nearly all has nobody to be compared with. Some of
+ * its own may be among those of the others, of before an observer's first error.
+ */
+const REST_PART = 0.1;
 /** What one zone saw of another on one hop. */
 interface Direction {
   hop: Hop;
@@ -166,8 +171,11 @@ function worstWorkspace({ pairs }: HealthReport): string | undefined {
   judged.sort((a, b) => b.its.errors - a.its.errors || (a.workspace < b.workspace ? -1 : 1));
   return judged.find(({ all, its }) => {
     const rest = { requests: all.requests - its.requests, errors: all.errors - its.errors };
-    // The only tenant has nobody to be compared with.
-    return rest.requests > 0 && its.errors >= OF_ALL_ERRORS * all.errors && rateOf(its) > CONTRAST * rateOf(rest);
+    return (
+      rest.requests >= REST_PART * all.requests &&
+      its.errors >= OF_ALL_ERRORS * all.errors &&
+      rateOf(its) > CONTRAST * rateOf(rest)
+    );
   })?.workspace;
 }
 

@@ -35,6 +35,8 @@ class Node {
   nackRoutes = false;
   /** Or only what is bad, as Envoy does with clusters and endpoints; it tells of the bad ones only. */
   refusesWhole = true;
+  /** Answers only what it is told to: what was sent is on its way until then. */
+  slow = false;
   readonly #queue: DeltaResponse[] = [];
   #busy = false;
 
@@ -55,10 +57,16 @@ class Node {
   }
   take(responses: DeltaResponse[]): void {
     this.#queue.push(...responses);
-    if (this.#busy) return;
+    if (this.#busy || this.slow) return;
     this.#busy = true;
-    for (let r = this.#queue.shift(); r; r = this.#queue.shift()) this.#one(r);
+    while (this.answer());
     this.#busy = false;
+  }
+  /** Takes and answers the oldest response. False when there is none. */
+  answer(): boolean {
+    const response = this.#queue.shift();
+    if (response) this.#one(response);
+    return response !== undefined;
   }
   #one(r: DeltaResponse): void {
     const held = this.held.get(r.type_url) ?? new Map<string, string>();
@@ -334,6 +342,40 @@ test('property: over any sequence of snapshots a node never holds a route to a c
       assert.deepEqual([...node.held.get(ENVOY.cluster)!.keys()].sort(), [...steps.at(-1)![0]].sort());
       assert.equal(node.session.converged, true);
     }),
+  );
+});
+
+test('property: however late the answers come, a route is never taken before its clusters, nor after they have gone', () => {
+  const names = fc.subarray(['a', 'b', 'c', 'd'], { minLength: 1 });
+  const step = fc.record({ clusters: names, answers: fc.nat(6) });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 25 }), (steps) => {
+      const node = new Node();
+      node.slow = true;
+      const needs = new Map<string, string[]>();
+      const publish = (clusters: string[], body: string): void => {
+        const next = world(clusters, body);
+        needs.set(next.types.get(ENVOY.route)!.get('r')!.version, clusters);
+        node.take(node.session.setSnapshot(next));
+      };
+      const answer = (): boolean => {
+        const more = node.answer();
+        const routed = node.held.get(ENVOY.route)?.get('r');
+        const lacks = (needs.get(routed ?? '') ?? []).filter((c) => !node.held.get(ENVOY.cluster)!.has(c));
+        assert.deepEqual(lacks, [], node.log.join(', '));
+        return more;
+      };
+      publish(['a'], 'first');
+      node.start();
+      for (const [i, { clusters, answers }] of steps.entries()) {
+        publish(clusters, `v${i}`);
+        for (let n = 0; n < answers; n++) answer();
+      }
+      while (answer());
+      assert.deepEqual([...node.held.get(ENVOY.cluster)!.keys()].sort(), steps.at(-1)!.clusters.toSorted());
+      assert.equal(node.session.converged, true);
+    }),
+    { numRuns: 1_000 },
   );
 });
 

@@ -5,7 +5,8 @@
  * - at most one response per type is in flight; the next diff is cut when it is answered, so a node that is slow gets
  *   fewer, larger responses and never a queue;
  * - a resource is sent only after the node has accepted everything that it needs (make), and nothing is removed while
- *   something is in flight or refused (before break);
+ *   something of another of Envoy's types is in flight or refused (before break); what is being removed is not there any
+ *   more for those that need it;
  * - a version that was refused alone is not sent again: the next one is. Of several in a refused response nobody says
  *   which is wrong, and the rest may be as good as any: they are sent again at once in responses of half that size, until
  *   those that are wrong have been refused alone.
@@ -23,7 +24,8 @@ export interface Held {
 interface InFlight {
   nonce: string;
   resources: readonly Resource[];
-  removed: readonly string[];
+  /** By name, what the node has in force of each until it answers. */
+  removed: ReadonlyMap<string, Held | undefined>;
 }
 
 /** `NOT SENT`: the node asks for the type, and nothing has been sent to it yet. */
@@ -41,7 +43,7 @@ export interface TypeView {
   names: Set<string>;
   /** By name, what the node was last sent, whether or not it has answered or refused it. */
   sent: Map<string, Held>;
-  /** By name, what it has acknowledged, and so has in force. */
+  /** By name, what it has acknowledged, and so has in force; without what it has been told to remove. */
   acked: Map<string, Held>;
   /** Names just subscribed to: to be answered even when nothing changed, or when there is no such resource. */
   owed: Set<string>;
@@ -166,7 +168,6 @@ export class Session {
     }
     view.whole = undefined;
     for (const r of inFlight.resources) view.acked.set(r.name, r);
-    for (const name of inFlight.removed) view.acked.delete(name);
     view.acks++;
     // The common case, at every ACK of every node: what was found to be due stays found.
     if (view.lastError !== undefined) goOn(view);
@@ -223,11 +224,15 @@ export class Session {
       view.again.delete(r.name);
       view.refused.delete(r.name);
     }
+    const inForce = new Map<string, Held | undefined>();
     for (const name of removed) {
       view.sent.delete(name);
       view.owed.delete(name);
+      inForce.set(name, view.acked.get(name));
+      view.acked.delete(name);
+      view.whole = undefined;
     }
-    view.inFlight = { nonce, resources, removed };
+    view.inFlight = { nonce, resources, removed: inForce };
     view.diff = left(view, diff);
     return {
       system_version_info: this.version,
@@ -324,7 +329,10 @@ const left = (view: TypeView, { of, changed, gone }: Diff): Diff => ({
 /** One alone is what is wrong. Of several any may be: each is due again, in smaller responses. */
 function refuse(view: TypeView, { resources, removed }: InFlight, words: string): void {
   view.lastError = words;
-  for (const name of removed) view.refused.set(name, words);
+  for (const [name, inForce] of removed) {
+    view.refused.set(name, words);
+    if (inForce !== undefined && !view.acked.has(name)) view.acked.set(name, inForce);
+  }
   if (resources.length === 1) view.refused.set(resources[0]!.name, words);
   else if (resources.length > 1) {
     for (const r of resources) view.again.add(r.name);

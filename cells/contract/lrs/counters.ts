@@ -15,7 +15,7 @@ export interface Peer {
 
 /** Counters that had nothing for so many reports are not looked at until they have something again. */
 const IDLE_REPORTS = 30;
-/** Workspaces named in a report, those with most errors. */
+/** Workspaces named in a report: those with most errors, and of as many those with most requests. */
 const WORST_WORKSPACES = 3;
 
 /** The requests to one peer. Each is counted once, when its outcome is known. */
@@ -135,9 +135,9 @@ export class LoadCounters {
 }
 
 function statsOf(load: PeerLoad): EndpointStats {
+  // Those without an error in this report are named too: the errors of the reports before are a share of these requests.
   const worst = [...(load.workspaces ?? [])]
-    .filter(([, { errors }]) => errors > 0)
-    .sort(([, a], [, b]) => b.errors - a.errors)
+    .sort(([, a], [, b]) => b.errors - a.errors || b.requests - a.requests)
     .slice(0, WORST_WORKSPACES);
   return {
     address: addressOf(load.peer),
