@@ -22,6 +22,8 @@ export interface CellFigures {
   errorRate?: number;
   /** The same by zone, without what the edges of that zone saw; missing from a replica of the version before. */
   errorRateWithout?: Record<string, number>;
+  /** Replicas whose edges' word is not in the error rates; missing from a replica of the version before. */
+  missingReplicas?: number;
   /** Edges that have not acknowledged the weights in force. */
   unreachableEdges?: string[];
   /** What processes of the cell refused and have not accepted since, in a fixed order; missing while it is not known. */

@@ -70,6 +70,7 @@ async function cellFigures(from: DebugSources): Promise<object[]> {
   const sockets = socketsByCell(from);
   const [nodes, theirs] = await Promise.all([from.allNodes(), from.peers.ask<CellLoads>('health/loads')]);
   const loads = [from.loads.cellLoads(), ...theirs];
+  const missingReplicas = theirs.filter((l) => l === undefined).length;
   const zones = [...new Set([...from.cells.values()].map(({ spec }) => spec.zone))];
   const unreachable = nodes && { unreachableEdges: unreachableEdges(from.pods.values(), nodes) };
   return [...from.cells.values()].map(({ metadata: { name, namespace }, spec, status }) => {
@@ -94,6 +95,7 @@ async function cellFigures(from: DebugSources): Promise<object[]> {
       api: mine.filter((r) => r.role === 'api').length,
       ...(failed !== undefined && { errorRate: failed }),
       errorRateWithout: Object.fromEntries(without),
+      missingReplicas,
       // Every edge has a part in every cell's weight.
       ...unreachable,
       ...(nodes && { refusals: refusalsOf(name, nodes, from.pods) }),

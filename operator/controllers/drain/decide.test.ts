@@ -200,6 +200,22 @@ test('errors over the budget where the traffic goes take the last step back; tho
   assert.deepEqual([past.weight, past.drain.forced?.past], [49, 'ErrorBudget']);
 });
 
+test('where a replica is missing and nobody else tells of failures no step is taken, nor one back', () => {
+  const half = {
+    weight: 50,
+    drain: { phase: 'Draining' as const, fromWeight: 100, startedAt: new Date(T0 - STEP_MS).toISOString() },
+  };
+  const others = [room('cell-a', { errorRate: undefined, unseen: true }), room('cell-c')];
+  const held = decideDrain(input({ status: half, others }), T0);
+  assert.deepEqual([held.weight, held.drain.phase, held.events[0]?.reason], [50, 'Blocked', 'FiguresUnknown']);
+  assert.match(held.drain.blocker ?? '', /how many requests to cell-a, which takes over, fail/);
+  assert.equal(decideDrain(input({ status: half, others, suspect: true }), T0).weight, 49);
+  assert.equal(decideDrain(input({ status: half, others, intent: { force: true } }), T0).weight, 49);
+  const back = { weight: 50, drain: { phase: 'Undraining' as const, startedAt: new Date(T0 - STEP_MS).toISOString() } };
+  const live = { sockets: 10, slots: 10, errorRate: undefined, unseen: true };
+  assert.equal(decideDrain(input({ status: back, live, intent: { targetWeight: undefined } }), T0).weight, 50);
+});
+
 test('a partial drain rests at its target without emptying the cell', () => {
   const { last } = runUntil(input({ intent: { targetWeight: 40, stepPercent: 30 } }), (d) => d.weight === 40);
   const done = decideDrain(input({ status: status(last), intent: { targetWeight: 40 } }), T0 + 1e6);

@@ -58,7 +58,7 @@ function inputOf(cell: Cell, others: readonly Cell[], live: readonly CellFigures
       force: drain.force ?? false,
     },
     status: cell.status ?? {},
-    live: own && { sockets: own.sockets, slots: own.slots, errorRate: own.errorRate },
+    live: own && { sockets: own.sockets, slots: own.slots, ...failuresOf(own, own.errorRate) },
     others: others.map((other) => otherCell(other, live, cell.spec.zone)),
   };
 }
@@ -79,9 +79,17 @@ function otherCell(cell: Cell, live: readonly CellFigures[] | undefined, leaving
     drainingSince: cell.status?.drain?.phase === 'Draining' ? cell.status.drain.startedAt : undefined,
     // What the edges of the zone itself see of the others may be its own bad links: the reason to leave it. Where
     // hardly anybody else sees the Cell, or it lies in that zone too, theirs is the word that there is.
-    errorRate: (cell.spec.zone === leaving ? undefined : figures?.errorRateWithout?.[leaving]) ?? figures?.errorRate,
+    ...failuresOf(
+      figures,
+      (cell.spec.zone === leaving ? undefined : figures?.errorRateWithout?.[leaving]) ?? figures?.errorRate,
+    ),
   };
 }
+
+const failuresOf = (figures: CellFigures | undefined, errorRate: number | undefined) => ({
+  errorRate,
+  unseen: errorRate === undefined && (figures?.missingReplicas ?? 0) > 0,
+});
 
 export const isReady = (cell: Cell): boolean =>
   (cell.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True');

@@ -17,12 +17,20 @@ export function lowerBlocker(input: DrainInput, step: Step, next: number): Block
     const how = 'Undrain or add another Cell first. Force does not help.';
     return { reason: 'LastCell', message: `No other Cell takes traffic, so this one cannot go to 0. ${how}` };
   }
-  const over = input.suspect ? undefined : others.find((o) => o.weight > 0 && (o.errorRate ?? 0) > intent.maxErrorRate);
+  const takers = input.suspect ? [] : others.filter((o) => o.weight > 0);
+  const over = takers.find((o) => (o.errorRate ?? 0) > intent.maxErrorRate);
   if (over) {
     const rate = `More than ${percentOf(intent.maxErrorRate)} % of the requests to ${over.name}, which takes over, failed in the last 10 s`;
     return { reason: 'ErrorBudget', message: `${rate}: going back a step, or force.`, back: true, forceable: true };
   }
-  return roomBlocker(input, step);
+  const unseen = takers.find((o) => o.unseen);
+  return unseen ? unseenBlocker(`requests to ${unseen.name}, which takes over,`) : roomBlocker(input, step);
+}
+
+/** Its edges may be the only ones that send there: no word of failures is not the word that there are none. */
+function unseenBlocker(requests: string): Blocker {
+  const message = `A replica of the control plane does not answer, and without it nobody tells how many ${requests} fail. Force goes on without.`;
+  return { reason: 'FiguresUnknown', message, forceable: true };
 }
 
 function roomBlocker(input: DrainInput, { weight, target }: Step): Blocker | undefined {
@@ -69,7 +77,7 @@ export function raiseBlocker({ ready, intent, live }: DrainInput): Blocker | und
     const message = `More than ${percentOf(intent.maxErrorRate)} % of the requests failed in the last 10 s: going back a step.`;
     return { reason: 'ErrorBudget', message, back: true };
   }
-  if (ready) return undefined;
+  if (ready) return live?.unseen ? unseenBlocker('requests') : undefined;
   return { reason: 'NotReady', message: 'The Cell is not Ready: see its conditions.', forceable: true };
 }
 

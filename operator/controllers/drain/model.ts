@@ -25,8 +25,8 @@ export interface DrainInput {
     force: boolean;
   };
   status: Pick<CellStatus, 'weight' | 'drain' | 'conditions'>;
-  /** Undefined when no control plane answered. */
-  live: { sockets: number; slots: number; errorRate: number | undefined } | undefined;
+  /** Undefined when no control plane answered. `unseen` as in OtherCell. */
+  live: { sockets: number; slots: number; errorRate: number | undefined; unseen?: boolean } | undefined;
   others: readonly OtherCell[];
 }
 
@@ -50,6 +50,8 @@ export interface OtherCell {
    * unknown or when there were few.
    */
   errorRate: number | undefined;
+  /** It is unknown, and a replica of the control plane whose edges may know it does not answer. */
+  unseen?: boolean;
 }
 
 export type DrainStatus = NonNullable<CellStatus['drain']>;
