@@ -341,6 +341,9 @@ drain?: {
  */
 targetWeight?: number
 stepPercent?: number
+/**
+ * Time between two steps, 100ms to 60m.
+ */
 stepInterval?: string
 /**
  * How long the cell stays drained before its traffic comes back.

@@ -92,7 +92,8 @@ export class Manager {
       signal.addEventListener('abort', () => resolve(), { once: true });
       if (signal.aborted) resolve();
     });
-    await Promise.race([aborted, Promise.all([...this.#reflectors.values()].map((r) => r.synced))]);
+    // Its watches may have been dead for a while, and then it would decide by what the leader before has changed since.
+    await Promise.race([aborted, Promise.all([...this.#reflectors.values()].map((r) => r.relist()))]);
     if (signal.aborted) return;
     this.#term = signal;
     const undo = this.#specs.map((spec) => this.#start(spec));

@@ -71,6 +71,8 @@ test('a watch that is cut again and again loses nothing, as the audit at the exa
     await eventually(() => reflector.stats.watches > 3);
     await server.client.apply(configMap('c', { v: '1' }), manager);
     await eventually(() => reflector.store.has(`${server.namespace}/c`));
+    const { audits } = reflector.stats;
+    await eventually(() => reflector.stats.audits > audits + 1);
     assert.equal(reflector.stats.missedEvents, 0);
   } finally {
     await reflector.close();

@@ -122,6 +122,31 @@ test('repeated and stale events change nothing', async () => {
   assert.deepEqual(changes, ['ns/a=1', 'ns/a=2', 'ns/a=deleted']);
 });
 
+test('the audit comes also where every watch is cut before its end', async () => {
+  server.put('a', '1');
+  await start({ auditMs: 0 }).synced;
+  await watching();
+  server.put('a', '2', { announce: false });
+  server.send({ type: 'BOOKMARK', object: { metadata: { resourceVersion: '102' } } });
+  server.resetWatches();
+  await eventually(() => assert.equal(reflector.stats.missedEvents, 1));
+});
+
+test('listed anew while the watch is dead and nobody has noticed; while the server refuses, later', async () => {
+  server.put('a', '1');
+  server.faults.watch.push('silent', 'silent');
+  await start().synced;
+  await eventually(() => reflector.stats.watches === 1);
+  server.put('a', '2', { announce: false });
+  await reflector.relist();
+  assert.deepEqual([value('a'), reflector.stats.lists], ['2', 2]);
+  server.put('a', '3', { announce: false });
+  server.faults.list.push('refuse', 'reset');
+  await Promise.all([reflector.relist(), reflector.relist()]);
+  assert.equal(value('a'), '3');
+  assert.equal(reflector.stats.failures, 2);
+});
+
 test('the audit finds and counts lost events', async () => {
   server.put('a', '1');
   await start({ auditMs: 0 }).synced;

@@ -37,6 +37,8 @@ export interface ReflectorOptions<T extends KubeObject> {
 export interface ReflectorStats {
   lists: number;
   watches: number;
+  /** Lists with which the store was compared. */
+  audits: number;
   failures: number;
   /** Events of a version that the store already had or had gone past. */
   staleEvents: number;
@@ -54,7 +56,10 @@ export class Reflector<T extends KubeObject> {
   readonly #listeners = new Set<(key: string, object: T | undefined) => void>();
   readonly #backoff: Backoff;
   readonly #done: Promise<void>;
-  readonly #counts = { lists: 0, watches: 0, failures: 0 };
+  readonly #counts = { lists: 0, watches: 0, audits: 0, failures: 0 };
+  /** Of those who wait for a list. */
+  readonly #relists: (() => void)[] = [];
+  #watchdog: Watchdog | undefined;
   #missedEvents = 0;
   #resolveSynced: () => void = () => {};
   #lastAuditMs: number;
@@ -95,17 +100,32 @@ export class Reflector<T extends KubeObject> {
     await this.#done;
   }
 
+  /**
+   * Lists anew, whatever the watch is doing: it may have been dead for long, and nobody has noticed yet. Resolves when a
+   * list that began after this call has been taken; for as long as the server does not answer, and after close, it waits.
+   */
+  relist(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#relists.push(resolve);
+    this.#watchdog?.cut('it is listed anew');
+    return promise;
+  }
+
   async #run(): Promise<void> {
     let listed = false;
     while (!this.#stop.signal.aborted) {
+      const asked = this.#relists.splice(0);
       try {
-        if (!listed) await this.#list();
+        if (!listed || asked.length > 0) await this.#list();
         listed = true;
         this.#resolveSynced();
-        await this.#watch();
+        for (const resolve of asked.splice(0)) resolve();
+        // Before the watch, which need not come to an end by itself: something on the way may cut it each time.
         await this.#auditWhenDue();
+        if (this.#relists.length === 0) await this.#watch();
       } catch (e) {
         if (this.#stop.signal.aborted) return;
+        this.#relists.unshift(...asked);
         // A lost connection goes on where it was; what the server refuses, or what fails again and again, starts from a list.
         listed = listed && !hasCode(e, 'kube_refused') && this.#backoff.failures < 5;
         await this.#waitAfter(e);
@@ -172,6 +192,7 @@ export class Reflector<T extends KubeObject> {
       ...this.#selectors(),
     };
     const watchdog = new Watchdog(clock, this.#stop.signal);
+    this.#watchdog = watchdog;
     watchdog.arm(requestTimeoutMs, 'no answer to the watch');
     const startedMs = clock.monotonicMs();
     let events = 0;
@@ -187,8 +208,12 @@ export class Reflector<T extends KubeObject> {
         this.#take(event);
         this.#backoff.reset();
       }
+    } catch (e) {
+      if (this.#relists.length > 0) return;
+      throw e;
     } finally {
       watchdog.disarm();
+      this.#watchdog = undefined;
     }
     // A server that hangs up at once must not be asked again at once.
     if (events === 0 && clock.monotonicMs() - startedMs < 1000) {
@@ -222,6 +247,7 @@ export class Reflector<T extends KubeObject> {
     if (clock.monotonicMs() - this.#lastAuditMs < auditMs) return;
     const query = { resourceVersion: this.#store.resourceVersion, resourceVersionMatch: 'Exact' };
     const { items, resourceVersion } = await this.#fetchAll(query);
+    this.#counts.audits++;
     this.#lastAuditMs = clock.monotonicMs();
     const missed = this.#store.replace(items, resourceVersion);
     this.#missedEvents += missed;

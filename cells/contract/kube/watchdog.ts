@@ -16,7 +16,12 @@ export class Watchdog {
   /** Replaces the deadline before it. */
   arm(ms: number, problem: string): void {
     this.#timer?.cancel();
-    this.#timer = this.#clock.after(ms, () => this.#abort.abort(new ChatError('cluster_unreachable', { problem })));
+    this.#timer = this.#clock.after(ms, () => this.cut(problem));
+  }
+
+  /** Now. */
+  cut(problem: string): void {
+    this.#abort.abort(new ChatError('cluster_unreachable', { problem }));
   }
 
   disarm(): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { drainIntent, released, undrainIntent } from './intent.ts';
 import { DUE, MINUTE, PracticeWorld, specOf, T0 } from './practice.test-support.ts';
 
 const last = (world: PracticeWorld) => world.status().lastRun;
@@ -146,6 +147,26 @@ test('a person who undrains, drains or pauses the Cell is not contradicted', () 
   paused.run(isOver(paused));
   const { targetWeight, initiator, paused: stands } = paused.cell('cell-b').drain;
   assert.deepEqual([outcome(paused)[1], targetWeight, initiator, stands], ['PausedByPerson', 0, undefined, true]);
+});
+
+test('one whose drain could not be written for the time that it may be late ends', () => {
+  const world = new PracticeWorld();
+  world.nowMs = DUE;
+  world.decide();
+  assert.equal(world.status().phase, 'Starting');
+  world.nowMs = DUE + 5 * MINUTE + 1;
+  world.decide();
+  assert.deepEqual([outcome(world), world.status().run], [['Aborted', 'Missed'], undefined]);
+  assert.equal(world.cell('cell-b').drain.targetWeight, undefined);
+});
+
+test('one that somebody forces on is taken back without force, for which there is no reason any more', () => {
+  const input = new PracticeWorld({ weekly: specOf({ maxErrorRate: 0.0000001 }) }).inputs.get('weekly')!;
+  const drain = { ...drainIntent({ mode: 'Manual' }, input), force: true };
+  assert.equal(drain.maxErrorRate, '0.0000001');
+  const run = { cell: 'cell-b', startedAt: '', generation: 1, targetWeight: 0, pace: {} };
+  for (const after of [undrainIntent(drain, { hurry: true, intervalMs: 500 }), released(drain, run)])
+    assert.deepEqual([after.force, after.reason], [false, undefined]);
 });
 
 test('a Cell that somebody changed before the drain was written is left alone', () => {

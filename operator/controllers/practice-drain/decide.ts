@@ -32,7 +32,8 @@ export function decidePractice(input: PracticeInput, nowMs: number): PracticeDec
       aborted('Overruled', `spec.drain of ${cell.name} was changed, and is left as it is.`),
       nowMs,
     );
-  const objection = input.deleting ? DELETED : startObjection(input, cell.name);
+  const late = nowMs - Date.parse(run.startedAt) > input.spec.startingDeadlineMs;
+  const objection = input.deleting ? DELETED : late ? MISSED : startObjection(input, cell.name);
   if (objection) return end(input, run, aborted(objection.reason, objection.message), nowMs);
   const { name, generation, drain } = cell;
   return { kind: 'cell', name, generation, drain: drainIntent(drain, input) };

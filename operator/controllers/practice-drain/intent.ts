@@ -26,7 +26,7 @@ export function drainIntent(drain: DrainSpec, { name, spec }: PracticeInput): Dr
     targetWeight: spec.targetWeight,
     stepPercent: spec.stepPercent,
     stepInterval: spec.stepInterval,
-    maxErrorRate: String(spec.maxErrorRate),
+    maxErrorRate: decimal(spec.maxErrorRate),
     reason: `Practice ${name}: ${spec.hypothesis}`.slice(0, MAX_REASON),
     initiator: INITIATOR,
     paused: false,
@@ -39,7 +39,8 @@ export function undrainIntent(
   drain: DrainSpec,
   { hurry, intervalMs }: { hurry: boolean; intervalMs: number },
 ): DrainSpec {
-  const { targetWeight: _, reason: __, ...kept } = drain;
+  const { targetWeight: _, reason: __, ...rest } = drain;
+  const kept = unforced(rest);
   return hurry && intervalMs > HURRY_MS ? { ...kept, stepInterval: HURRY } : kept;
 }
 
@@ -47,7 +48,7 @@ export function undrainIntent(
 export function released(drain: DrainSpec, run: Run): DrainSpec {
   const { initiator: _, targetWeight: __, reason: ___, ...kept } = drain;
   const { stepPercent: a, stepInterval: b, maxErrorRate: c, deadline: d, ...rest } = kept;
-  return { ...rest, ...run.pace };
+  return { ...unforced(rest), ...run.pace };
 }
 
 /** The drain stays, as that of whoever has reason to keep it. */
@@ -57,6 +58,12 @@ export function handedOver(drain: DrainSpec, run: Run, to: 'GrayFailure' | 'pers
   if (to === 'person') return { ...kept, ...run.pace, reason };
   return { ...kept, ...run.pace, reason, targetWeight: 0, initiator: 'GrayFailure' };
 }
+
+/** Somebody may have forced the practice on; without a reason, which goes, the API server refuses that. */
+const unforced = (drain: DrainSpec): DrainSpec => (drain.force ? { ...drain, force: false } : drain);
+
+/** As the Cell's schema has it: never with an exponent. */
+const decimal = (share: number): string => share.toFixed(9).replace(/\.?0+$/, '');
 
 const present = <T extends object>(object: T): { [K in keyof T]?: NonNullable<T[K]> } =>
   Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined)) as {
