@@ -31,7 +31,7 @@ export interface Lookups {
   users: ReadonlyMap<UserId, UserRow>;
   /** The message that is edited or deleted; undefined when there is none. */
   message: MessageRow | undefined;
-  /** An earlier result of the same delete. */
+  /** An earlier result of the same delete, or under the same key. */
   earlier: Posted | undefined;
   /** The workspace that a U or T topic belongs to; undefined when the actor's has no such user. */
   home: WorkspaceId | undefined;
@@ -148,7 +148,7 @@ class Decision {
   }
 
   #post(args: Operations['post']['args']): Posted {
-    const duplicate = this.#ignoreKey ? undefined : this.#draft.posted(this.#actor, args.clientKey);
+    const duplicate = this.#ignoreKey ? undefined : this.#earlier(this.#actor, args.clientKey);
     if (duplicate !== undefined) return duplicate;
     if (args.clientKey.length > LIMITS.clientMsgIdCharacters)
       throw new ChatError('invalid_arguments', { argument: 'client_msg_id', problem: 'is longer than 255 characters' });
@@ -222,8 +222,14 @@ class Decision {
     return {};
   }
 
+  /** Of memory, or, once it has met a conflict, of the store. */
+  #earlier(user: UserId, clientKey: string): Posted | undefined {
+    const { earlier } = this.#lookups;
+    return this.#draft.posted(user, clientKey) ?? (earlier && { ...earlier, duplicate: true });
+  }
+
   #publish(args: Operations['publish']['args']): Posted {
-    const duplicate = this.#draft.posted(SYSTEM_USER, args.clientKey);
+    const duplicate = this.#earlier(SYSTEM_USER, args.clientKey);
     if (duplicate !== undefined) return duplicate;
     return this.#draft.add(this.#workspace, {
       type: args.type,

@@ -44,8 +44,10 @@ function owner(each: number, claimMs: number) {
     table.target[slot] = 1 + (slot % 4);
     slots.claimed(slot, 1);
   }
+  const timer = () => ({ cancel: () => {} });
+  const clock: Clock = { monotonicMs: () => now, wallMs: () => now, after: timer, every: timer };
   const handoff = new Handoff({
-    ...{ me: 'm0', ring: 'r', slots, clock: { monotonicMs: () => now } as Clock, log: pino({ level: 'silent' }) },
+    ...{ me: 'm0', ring: 'r', slots, clock, log: pino({ level: 'silent' }) },
     store: {
       changeTable: async (_: RingTable, change: (t: RingTable) => { table: RingTable } | undefined) => change(table),
     } as never,

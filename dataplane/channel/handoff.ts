@@ -71,6 +71,12 @@ const FLUSH_MS = 2_000;
 /** For so long a target counts as ready that has said so. */
 const READY_MS = 3_000;
 
+/**
+ * A target that takes longer to answer, in ms, gets nothing more in this round: until it has answered nobody looks who is
+ * alive, and the slots that it has got may be this server's again soon.
+ */
+const ANSWER_MS = 1_000;
+
 const SYSTEM: Actor = { workspace: 'T0' as Actor['workspace'], user: undefined, roles: [] };
 
 export class Handoff {
@@ -139,12 +145,18 @@ export class Handoff {
     for (const [known, at] of this.#readyAt) if (now - at > READY_MS) this.#readyAt.delete(known);
     if (this.#readyAt.has(incarnation)) return true;
     const args = { ring, slots, tableEpoch: table.epoch };
-    const { ready } = await peers.request(address, { op: 'prepare', ring, args, actor: SYSTEM });
+    const { ready } = await this.#inTime(peers.request(address, { op: 'prepare', ring, args, actor: SYSTEM }));
     if (ready) this.#readyAt.set(incarnation, now);
     return ready;
   }
 
-  /** False when the table does not give all of these to the target any more, or some cannot be flushed. */
+  async #inTime<T>(answer: Promise<T>): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = this.#o.clock.after(ANSWER_MS, () => reject(new Error(`no answer within ${ANSWER_MS} ms`)));
+    return Promise.race([answer, late]).finally(() => timer.cancel());
+  }
+
+  /** False when the table does not give all of these to the target any more, some cannot be flushed, or it is silent. */
   async #move(to: Receiver, batch: readonly number[]): Promise<boolean> {
     let done = await this.#handOver(to, batch);
     while (done !== undefined && done.busy.length > 0) {
@@ -186,7 +198,7 @@ export class Handoff {
     const committedAt = clock.monotonicMs();
     adopt(step.table);
     metrics.handoffs.inc(step.slots.length);
-    await this.#tell(to, { ...step, heads: frozen.heads, frozenAt });
+    const told = await this.#tell(to, { ...step, heads: frozen.heads, frozenAt });
     const claimedAt = clock.monotonicMs();
     const took = { pauseMs: claimedAt - frozenAt, commitMs: committedAt - turnAt, claimMs: claimedAt - committedAt };
     this.#paces.note(to.incarnation, took, leaving());
@@ -196,11 +208,11 @@ export class Handoff {
       claimMs: Math.round(took.claimMs),
     };
     log.info({ target: to.address, slots: step.slots.length, busy: busy.length, ...phases }, 'slots handed over');
-    return { busy, frozenAt };
+    return told ? { busy, frozenAt } : undefined;
   }
 
-  /** Only a shortcut: the target finds the table by itself at its next poll. */
-  async #tell(to: Receiver, { slots, table, heads, frozenAt }: Handed): Promise<void> {
+  /** Only a shortcut: the target finds the table by itself at its next poll. False when it has not answered. */
+  async #tell(to: Receiver, { slots, table, heads, frozenAt }: Handed): Promise<boolean> {
     const { ring, peers, clock, log } = this.#o;
     const args = {
       ring,
@@ -210,9 +222,13 @@ export class Handoff {
       heads: heads.map(([topic, head]): [TopicId, number, string] => [topic, head.seq, head.ts.toString()]),
       frozenMs: clock.monotonicMs() - frozenAt,
     };
-    await peers.request(to.address, { op: 'handoff', ring, args, actor: SYSTEM }).catch((err: unknown) => {
+    try {
+      await this.#inTime(peers.request(to.address, { op: 'handoff', ring, args, actor: SYSTEM }));
+      return true;
+    } catch (err: unknown) {
       this.#readyAt.delete(to.incarnation);
       log.info({ err }, 'the new owner was not told; it will read the table');
-    });
+      return false;
+    }
   }
 }

@@ -43,7 +43,7 @@ export interface IntakeOptions {
   address: string;
   slots: Slots;
   control: TableControl;
-  member: Pick<RingMember, 'leaving' | 'ready' | 'tableAt' | 'takeNow' | 'handedOver'>;
+  member: Pick<RingMember, 'takesSlots' | 'tableAt' | 'takeNow' | 'handedOver'>;
   topic(at: { topic: TopicId; slot: number; epoch: number }): Topic;
   push(topic: Topic, op: WriteOp): void;
   /** The owner that hands a slot over says where the topic stands. */
@@ -229,7 +229,7 @@ export class Intake {
       const named = slots.every(
         (slot) => table?.members[table.target[slot]!]?.incarnation === this.#o.hello.incarnation,
       );
-      return { ready: named && !this.#o.member.leaving && this.#o.member.ready };
+      return { ready: named && this.#o.member.takesSlots };
     }
     const arrivedMs = this.#o.clock.monotonicMs();
     const { heads, standbys, frozenMs } = request.args as Operations['handoff']['args'];

@@ -16,6 +16,8 @@ import type { ChannelMetrics } from './metrics.ts';
 import type { Topic } from './topic.ts';
 
 const PAGE = 500;
+/** Topics that catch up at once: those of a dead owner come all together, and appends use the same connections. */
+const CATCHING_UP = 2;
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 5_000;
 
@@ -36,6 +38,9 @@ export class Projector {
   readonly #o: ProjectorOptions;
   /** The end of each topic's chain of steps: one topic's events are projected in order. */
   readonly #chains = new WeakMap<Topic, Promise<void>>();
+  /** Those that wait for their turn to catch up, and what begins it. */
+  readonly #waiting = new Map<Topic, () => void>();
+  #catchingUp = 0;
   #closed = false;
 
   constructor(options: ProjectorOptions) {
@@ -51,15 +56,47 @@ export class Projector {
     if (!topic.isChannel) return;
     void this.#after(topic, async () => {
       await topic.loaded;
-      let seq = await this.#retrying(topic, () => topic.projectedSeq());
-      while (seq !== undefined && seq < topic.head.seq && !topic.dropped) {
-        const from = seq;
-        const page = await this.#retrying(topic, () => this.#o.store.log.read(topic.topic, from, PAGE));
-        if (page === undefined || page.length === 0) return;
-        await this.#project(topic, page.filter(isProjectedEvent), page.at(-1)!.seq);
-        seq = page.at(-1)!.seq;
+      const seq = await this.#retrying(topic, () => topic.projectedSeq());
+      if (seq === undefined || seq >= topic.head.seq || topic.dropped) return;
+      await this.#turn(topic);
+      try {
+        await this.#rest(topic, seq);
+      } finally {
+        this.#catchingUp--;
+        this.#beginNext();
       }
     });
+  }
+
+  async #rest(topic: Topic, after: number): Promise<void> {
+    for (let seq = after; seq < topic.head.seq && !topic.dropped; ) {
+      const from = seq;
+      const page = await this.#retrying(topic, () => this.#o.store.log.read(topic.topic, from, PAGE));
+      if (page === undefined || page.length === 0) return;
+      seq = page.at(-1)!.seq;
+      await this.#project(topic, page.filter(isProjectedEvent), seq);
+    }
+  }
+
+  #turn(topic: Topic): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.set(topic, resolve);
+      this.#beginNext();
+    });
+  }
+
+  #beginNext(): void {
+    if (this.#catchingUp >= CATCHING_UP) return;
+    const [next] = this.#waiting.keys();
+    if (next !== undefined) this.#begin(next);
+  }
+
+  #begin(topic: Topic): void {
+    const begin = this.#waiting.get(topic);
+    if (begin === undefined) return;
+    this.#waiting.delete(topic);
+    this.#catchingUp++;
+    begin();
   }
 
   /**
@@ -67,6 +104,8 @@ export class Projector {
    * Never rejects; it also resolves when the topic was dropped, whose next owner does the rest.
    */
   committed(topic: Topic, events: readonly StoredEvent[]): Promise<void> {
+    // Somebody waits for it: what is before it does not wait for other topics.
+    this.#begin(topic);
     return new Promise((resolve) => {
       void this.#after(topic, () => this.#project(topic, events, events.at(-1)!.seq, resolve)).finally(resolve);
     });

@@ -14,7 +14,7 @@ import { memberIndex, NONE, type RingTable } from '../../cells/contract/ring-tab
 import type { Plants } from '../protocol/plants.ts';
 import type { Store } from '../storage/store.ts';
 import { Claims } from './claims.ts';
-import { evacuate, handedOver, takeover } from './commits.ts';
+import { evacuate, handedOver, type Judgement, takeover } from './commits.ts';
 import type { ChannelMetrics } from './metrics.ts';
 import type { Slots } from './slots.ts';
 import type { TableControl } from './table-control.ts';
@@ -43,11 +43,9 @@ export interface RingMemberOptions {
   plants: Plants;
 }
 
-/** Above this the server owns nothing: its ts would be far off everybody else's. */
+/** Above this the server takes no slots and gives its own away, as one that leaves: its ts would be far off everybody else's. */
 const MAX_SKEW_MS = 10_000;
 const SKEW_EVERY_TICKS = 20;
-/** More than a dead owner has standbys that commit at the same time; what is left is for the next poll. */
-const MAX_TAKEOVER_TRIES = 8;
 
 export class RingMember {
   readonly #o: RingMemberOptions;
@@ -67,6 +65,7 @@ export class RingMember {
   #closed = false;
   #beatFailed = false;
   #beating = false;
+  #beatDue = false;
   #ticking = false;
   #pollDue = false;
   #verdict: Verdict | undefined;
@@ -97,6 +96,10 @@ export class RingMember {
   }
   get leaving(): boolean {
     return this.#leaving;
+  }
+  /** Whether it may be handed slots now. */
+  get takesSlots(): boolean {
+    return this.ready && !this.#leaving && !this.#clockCheck.off;
   }
   get #me(): string {
     return this.#o.row.incarnation;
@@ -175,11 +178,21 @@ export class RingMember {
     void this.#pollWhenDue();
   }
 
+  /** One that was due while the one before was under way follows at once: the store has kept it, and silence is death. */
   async #beat(): Promise<void> {
-    if (this.#beating || this.#closed) return;
+    this.#beatDue = true;
+    if (this.#beating) return;
     this.#beating = true;
+    while (this.#beatDue && !this.#closed) {
+      this.#beatDue = false;
+      await this.#beatOnce();
+    }
+    this.#beating = false;
+  }
+
+  async #beatOnce(): Promise<void> {
     try {
-      const state = this.#leaving ? 'leaving' : 'serving';
+      const state = this.#leaving || this.#clockCheck.off ? 'leaving' : 'serving';
       const counter = ++this.#counter;
       const row: Heartbeat = { ...this.#o.row, role: 'channel', counter, state, load: this.#o.load() };
       await this.#o.store.ring.beat(row, this.#withinMs);
@@ -187,8 +200,6 @@ export class RingMember {
     } catch (err: unknown) {
       if (!this.#beatFailed) this.#o.log.warn({ err }, 'heartbeat not written');
       this.#beatFailed = true;
-    } finally {
-      this.#beating = false;
     }
   }
 
@@ -277,38 +288,36 @@ export class RingMember {
     return this.#claims.claimMissing(() => !this.#clockCheck.off && !this.#closed, slots);
   }
 
-  /** The standbys of one dead owner commit at the same time, each its own slots: who comes second judges anew at once. */
+  /** The standbys of one dead owner, and owners that hand over meanwhile, each get their turn at the table. */
   async #takeOver(): Promise<void> {
-    for (let tries = 0; tries < MAX_TAKEOVER_TRIES; tries++) if (await this.#takeOverOnce()) return;
-  }
-
-  /** False when another commit came first. */
-  async #takeOverOnce(): Promise<boolean> {
     const { control, store, metrics, log } = this.#o;
-    if (this.#leaving || this.#clockCheck.off || this.#closed || control.table === undefined) return true;
-    const step = takeover(control.table, this.#me, {
+    const { table } = control;
+    if (this.#leaving || this.#clockCheck.off || this.#closed || table === undefined) return;
+    const judge: Judgement = {
       isDead: (incarnation) => this.#isDead(incarnation),
       isLeaving: (incarnation) => this.#leavers.has(incarnation),
       staysAlive: (incarnation) => this.#staysAlive(incarnation),
-    });
-    if (step === undefined) return true;
-    if (!(await store.ring.compareAndSetTable(step.table))) {
-      await this.#readTable();
-      return false;
-    }
+    };
+    // At nearly every poll nobody is: no turn is asked for.
+    if (takeover(table, this.#me, judge) === undefined) return;
+    const step = await store.ring.changeTable(table, (latest) => takeover(latest, this.#me, judge));
+    if (step === undefined) return; // others were before us, and the next poll reads what is left
     metrics.takeovers.inc(step.slots.length);
     log.warn({ slots: step.slots.length, epoch: step.table.epoch }, 'took over from a dead owner');
     this.adopt(step.table);
     await this.#claimMissing();
-    return true;
   }
 
   async #evacuate(): Promise<void> {
     const { control, store } = this.#o;
-    if (control.table === undefined) return;
-    const next = evacuate(control.table, this.#me, (incarnation) => this.#staysAlive(incarnation));
-    if (next === undefined) return;
-    if (await store.ring.compareAndSetTable(next)) this.adopt(next);
-    else await this.#readTable();
+    const { table } = control;
+    if (table === undefined) return;
+    const evacuated = (of: RingTable) => evacuate(of, this.#me, (incarnation) => this.#staysAlive(incarnation));
+    if (evacuated(table) === undefined) return;
+    const step = await store.ring.changeTable(table, (latest) => {
+      const next = evacuated(latest);
+      return next && { table: next };
+    });
+    if (step !== undefined) this.adopt(step.table);
   }
 }

@@ -245,11 +245,16 @@ export class TopicWriter {
   }
 
   async #findKeys(): Promise<void> {
-    const keys = (this.#inFlight ?? []).flatMap(({ op }) => keyOf(op) ?? []);
-    if (keys.length === 0) return;
-    const found = await this.#env.store.log.findByClientKey(keys.map((k) => ({ topic: this.topic.topic, ...k })));
+    const keyed = (this.#inFlight ?? []).flatMap(({ op }) => {
+      const key = keyOf(op);
+      return key ? [{ op, key }] : [];
+    });
+    if (keyed.length === 0) return;
+    const { topic } = this.topic;
+    const found = await this.#env.store.log.findByClientKey(keyed.map(({ key }) => ({ topic, ...key })));
+    // With the operation: of a large batch the topic would forget the first before they are decided anew.
     for (const [i, event] of found.entries())
-      if (event !== undefined) this.topic.remember(keys[i]!.user, keys[i]!.clientKey, postedOf(event));
+      if (event !== undefined) keyed[i]!.op.lookups = { ...keyed[i]!.op.lookups, earlier: postedOf(event) };
   }
 
   #requeue(giveUp: (op: WriteOp) => boolean): void {

@@ -20,7 +20,7 @@ export interface BulkChannels {
   count: number;
 }
 
-/** The channels' ids, by user. They are public, and their logs hold two events: they were made, and the user joined. */
+/** The channels' ids, by user. They are public, and their logs hold three events: they were made, the user joined, and wrote. */
 export async function createChannels(of: BulkChannels): Promise<Map<string, string[]>> {
   const slots = await ownedSlots(of.store, of.ring, [of.owner]);
   if (slots.size === 0) throw new Error(`${of.owner} owns no slots of ${of.ring}`);
@@ -70,9 +70,11 @@ function rowsOf(workspaceId: string, some: readonly { id: bigint; user: string }
     const at = { channel: topicId('C', id), team: workspaceId, ts: formatTs(micros) };
     const made = { type: 'channel_created', channel: { id: at.channel, name }, topic: at.channel, ts: at.ts, seq: 1 };
     const joined = { type: 'member_joined_channel', user, ...at, channel_type: 'C', ts: formatTs(micros + 1n), seq: 2 };
+    const wrote = { type: 'message', user, ...at, text: 'hello', ts: formatTs(micros + 2n), seq: 3 };
     tables.channel_log!.push(
       [topic, 1, 0, workspace, micros.toString(), made.type, member, null, JSON.stringify(made)],
       [topic, 2, 0, workspace, (micros + 1n).toString(), joined.type, member, null, JSON.stringify(joined)],
+      [topic, 3, 0, workspace, (micros + 2n).toString(), wrote.type, member, null, JSON.stringify(wrote)],
     );
     tables.channels!.push([workspace, topic, 1, ...channel]);
     tables.channel_to_users!.push([workspace, topic, member, 2, 1]);
