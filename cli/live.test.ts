@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { after, before, test } from 'node:test';
+import { ChatError } from '../cells/contract/errors.ts';
 import type { KubeClient } from '../cells/contract/kube/client.ts';
 import { LiveFigures } from './live.ts';
 
@@ -43,4 +44,16 @@ test('of several replicas the one with the newest table, and the latest figures,
 
 test('when none answers, the error says that the control plane does not', async () => {
   await assert.rejects(live(['127.78.60.9']).ring('chatcells/main'), { code: 'service_unavailable' });
+});
+
+test('on a real cluster, where the API server answers for them: one that is away or silent is as one that does not answer', async () => {
+  const kube = (failure: unknown): KubeClient => {
+    const list = async () => [{ metadata: { name: 'controlplane-0' }, status: { podIP: '10.0.0.1' } }];
+    return { list, request: () => Promise.reject(failure) } as unknown as KubeClient;
+  };
+  const refused = (status: number) =>
+    new ChatError('kube_refused', { status, method: 'GET', path: '/', reason: '', message: '' });
+  const asked = (failure: unknown) => new LiveFigures(kube(failure), 'chatcells').ring('chatcells/main');
+  await assert.rejects(asked(refused(503)), { code: 'service_unavailable' });
+  await assert.rejects(asked(refused(403)), { code: 'kube_refused' });
 });

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fetch } from 'undici';
 import { ChatError } from '../cells/contract/errors.ts';
 import type { KubeClient } from '../cells/contract/kube/client.ts';
-import { collectionPath } from '../cells/contract/kube/client.ts';
+import { collectionPath, refusedStatus } from '../cells/contract/kube/client.ts';
 import { type Pod, podReady } from '../cells/contract/kube/objects.ts';
 import { LABELS } from '../crds/index.ts';
 import type { NodeConfig, NodeFigures } from './node-figures.ts';
@@ -117,9 +117,16 @@ export class LiveFigures {
     return ip.startsWith('127.') ? direct<T>(ip, path, query) : this.#proxied<T>(pod.metadata.name, path, query);
   }
 
-  #proxied<T>(pod: string, path: string, query: Record<string, string>): Promise<T> {
+  /** The API server answers for a Pod that does not with a 5xx, or as late as it does. */
+  async #proxied<T>(pod: string, path: string, query: Record<string, string>): Promise<T> {
     const proxy = `${collectionPath('v1', 'Pod', this.#namespace)}/${pod}:${ADMIN_PORT}/proxy`;
-    return this.#kube.request<T>({ method: 'GET', path: proxy + path, query, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    try {
+      return await this.#kube.request<T>({ method: 'GET', path: proxy + path, query, signal });
+    } catch (e: unknown) {
+      if (signal.aborted || (refusedStatus(e) ?? 0) >= 500) throw new ChatError('service_unavailable', {}, e);
+      throw e;
+    }
   }
 }
 

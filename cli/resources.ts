@@ -114,8 +114,11 @@ export function healthOf(object: AnyResource): Health {
     return { ready: false, why: 'the operator has not seen the last change yet' };
   const refused = conditionOf(object, 'ConfigurationRefused');
   if (refused?.status === 'True') return { ready: false, why: `ConfigurationRefused: ${refused.message}` };
-  if (condition.status === 'True') return { ready: true, why: '' };
-  return { ready: false, why: `${condition.reason}: ${condition.message}` };
+  if (condition.status !== 'True') return { ready: false, why: `${condition.reason}: ${condition.message}` };
+  // Ready, and less than was asked for: what the alert says, the first look has to say.
+  const degraded = conditionOf(object, 'Degraded');
+  if (degraded?.status === 'True') return { ready: false, why: `${degraded.reason}: ${degraded.message}` };
+  return { ready: true, why: '' };
 }
 
 const readyColumn: Column<AnyResource> = { title: 'READY', value: (o) => conditionOf(o, HEALTH[o.kind])?.status };

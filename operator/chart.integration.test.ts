@@ -101,6 +101,8 @@ test('optional parts render', () => {
   const kinds = rendered(...STORE, ...on).map((o) => `${o.kind} ${o.metadata.name}`);
   for (const wanted of [
     'NetworkPolicy chatcells',
+    'NetworkPolicy chatcells-edge',
+    'NetworkPolicy chatcells-metrics',
     'PrometheusRule chatcells',
     'ConfigMap chatcells-dashboard',
     'PodDisruptionBudget chatcells-operator',

@@ -20,7 +20,9 @@ const child = spawn(
     env: { ...process.env, CHATCTL_ROOT: root },
   },
 );
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+// The terminal sends Ctrl-C to the child as well, and twice is once too often; a signal to this process alone is passed on.
+process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
+process.on('SIGTERM', () => child.kill('SIGTERM'));
 child.on('error', (error) => {
   console.error(`chatctl: ${error.message}: run \`npm ci\` in ${root}`);
   process.exit(1);

@@ -122,12 +122,12 @@ async function carryOut(
   const plan = progressOf(patched);
   const steps = `from ${plan.weight} % to ${plan.target} % by ${intent.stepPercent} % every ${intent.stepInterval}, about ${formatDuration(plan.stepsMs)}`;
   if (options.dryRun) {
-    const left = await leftIn(context, name);
-    const moving =
-      plan.emptying && left
-        ? ` ${formatCount(left.sockets)} sockets and ${formatCount(left.slots)} slots are to leave.`
-        : '';
-    context.print({ cell: name, dryRun: true, ...plan, drain: intent }, () => `${name} would go ${steps}.${moving}\n`);
+    const leaving = plan.emptying ? await leftIn(context, name) : undefined;
+    const moving = leaving
+      ? ` ${formatCount(leaving.sockets)} sockets and ${formatCount(leaving.slots)} slots are to leave.`
+      : '';
+    const would = { cell: name, dryRun: true, ...plan, ...(leaving && { leaving }), drain: intent };
+    context.print(would, () => `${name} would go ${steps}.${moving}\n`);
     context.next(`${commandFor(name, intent, options)} --wait`);
     return EXIT.done;
   }

@@ -75,9 +75,11 @@ async function proxyStatus(context: Context, name: string | undefined, options: 
   context.print({ items: rows.map((r) => ({ ...r, why: whyOf(r) })) }, () =>
     byType ? typeTable(rows, type) : nodeTable(rows),
   );
-  const bad = rows.filter((r) =>
-    type === undefined ? r.state !== 'SYNCED' : r.types.some((t) => t.type === type && t.state !== 'SYNCED'),
-  );
+  const isBad = ({ state, types }: NodeRow): boolean =>
+    type === undefined || types.length === 0
+      ? state !== 'SYNCED'
+      : types.some((t) => t.type === type && t.state !== 'SYNCED');
+  const bad = rows.filter(isBad);
   const refused = bad.find((r) => r.state === 'NACKED') ?? bad.find((r) => r.id !== undefined);
   if (refused) context.next(`chatctl proxy-config ${refused.node} -o yaml`);
   else context.next(rows[0]?.id === undefined ? 'chatctl status' : `chatctl proxy-config ${rows[0].node}`);
