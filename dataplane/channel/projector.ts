@@ -3,7 +3,7 @@
  * topics of users. The log is the queue, and `projectedSeq` its cursor: an owner that ends in the middle leaves the
  * rest to the next one, and every step may be done twice.
  */
-import { type Clock, type Random, sleep } from '../../cells/contract/clock.ts';
+import { type Clock, type Random, sleep, type Timer } from '../../cells/contract/clock.ts';
 import { hasCode } from '../../cells/contract/errors.ts';
 import type { UserId, WorkspaceId } from '../../cells/contract/ids.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
@@ -16,8 +16,12 @@ import type { ChannelMetrics } from './metrics.ts';
 import type { Topic } from './topic.ts';
 
 const PAGE = 500;
-/** Topics that catch up at once: those of a dead owner come all together, and appends use the same connections. */
-const CATCHING_UP = 2;
+/**
+ * Topics catch up one after the other, and not before they have been here for so long, in ms: those of a dead owner come
+ * all together, hardly any has something left, and what is posted meanwhile needs the same store.
+ */
+const CATCHING_UP = 1;
+const REST_MS = 5_000;
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 5_000;
 
@@ -39,8 +43,9 @@ export class Projector {
   /** The end of each topic's chain of steps: one topic's events are projected in order. */
   readonly #chains = new WeakMap<Topic, Promise<void>>();
   /** Those that wait for their turn to catch up, and what begins it. */
-  readonly #waiting = new Map<Topic, () => void>();
+  readonly #waiting = new Map<Topic, { begin: () => void; dueMs: number }>();
   #catchingUp = 0;
+  #timer: Timer | undefined;
   #closed = false;
 
   constructor(options: ProjectorOptions) {
@@ -49,6 +54,7 @@ export class Projector {
 
   close(): void {
     this.#closed = true;
+    this.#timer?.cancel();
   }
 
   /** What the owner before may have left: from the cursor to the head. In the background. */
@@ -79,24 +85,32 @@ export class Projector {
   }
 
   #turn(topic: Topic): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.set(topic, resolve);
+    return new Promise((begin) => {
+      this.#waiting.set(topic, { begin, dueMs: this.#o.clock.monotonicMs() + REST_MS });
       this.#beginNext();
     });
   }
 
   #beginNext(): void {
-    if (this.#catchingUp >= CATCHING_UP) return;
-    const [next] = this.#waiting.keys();
-    if (next !== undefined) this.#begin(next);
+    if (this.#closed || this.#timer !== undefined || this.#catchingUp >= CATCHING_UP) return;
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    const [topic, { dueMs }] = first;
+    const inMs = dueMs - this.#o.clock.monotonicMs();
+    if (inMs <= 0) this.#begin(topic);
+    else
+      this.#timer = this.#o.clock.after(inMs, () => {
+        this.#timer = undefined;
+        this.#beginNext();
+      });
   }
 
   #begin(topic: Topic): void {
-    const begin = this.#waiting.get(topic);
-    if (begin === undefined) return;
+    const waiting = this.#waiting.get(topic);
+    if (waiting === undefined) return;
     this.#waiting.delete(topic);
     this.#catchingUp++;
-    begin();
+    waiting.begin();
   }
 
   /**
