@@ -80,6 +80,16 @@ test('one in which something new happens does not wait for its turn', async () =
   assert.deepEqual([...reads.keys()], ['C0']);
 });
 
+test('nor does one in which it happens before it is known where the cursor is', async () => {
+  const { projector, topics, reads, answer } = left(1);
+  const event = { type: 'message', seq: 4, workspace: 'T1' } as never;
+  const committed = projector.committed(topics[0]!, [event]);
+  await settled();
+  assert.deepEqual([...reads.keys()], ['C0']);
+  await answer('C0');
+  await committed;
+});
+
 test('a topic that was dropped while it waited asks the store nothing', async () => {
   const { topics, reads, answer, pass } = left(3);
   await settled();

@@ -44,6 +44,8 @@ export class Projector {
   readonly #chains = new WeakMap<Topic, Promise<void>>();
   /** Those that wait for their turn to catch up, and what begins it. */
   readonly #waiting = new Map<Topic, { begin: () => void; dueMs: number }>();
+  /** Those in which something new has happened: nothing of theirs waits for a turn. */
+  readonly #urgent = new WeakSet<Topic>();
   #catchingUp = 0;
   #timer: Timer | undefined;
   #closed = false;
@@ -87,7 +89,8 @@ export class Projector {
   #turn(topic: Topic): Promise<void> {
     return new Promise((begin) => {
       this.#waiting.set(topic, { begin, dueMs: this.#o.clock.monotonicMs() + REST_MS });
-      this.#beginNext();
+      if (this.#urgent.has(topic)) this.#begin(topic);
+      else this.#beginNext();
     });
   }
 
@@ -118,7 +121,8 @@ export class Projector {
    * Never rejects; it also resolves when the topic was dropped, whose next owner does the rest.
    */
   committed(topic: Topic, events: readonly StoredEvent[]): Promise<void> {
-    // Somebody waits for it: what is before it does not wait for other topics.
+    // Somebody waits for it, and so for what is before it.
+    this.#urgent.add(topic);
     this.#begin(topic);
     return new Promise((resolve) => {
       void this.#after(topic, () => this.#project(topic, events, events.at(-1)!.seq, resolve)).finally(resolve);
