@@ -46,6 +46,8 @@ export interface RingMemberOptions {
 /** Above this the server takes no slots and gives its own away, as one that leaves: its ts would be far off everybody else's. */
 const MAX_SKEW_MS = 10_000;
 const SKEW_EVERY_TICKS = 20;
+/** A dead owner's slots have four standbys as a rule; the last try waits for its turn. */
+const MAX_TAKEOVER_TRIES = 5;
 
 export class RingMember {
   readonly #o: RingMemberOptions;
@@ -288,24 +290,35 @@ export class RingMember {
     return this.#claims.claimMissing(() => !this.#clockCheck.off && !this.#closed, slots);
   }
 
-  /** The standbys of one dead owner, and owners that hand over meanwhile, each get their turn at the table. */
+  /**
+   * The standbys of one dead owner commit at the same time, each its own slots: who comes second judges anew at once. Who
+   * comes second again and again, beside many owners that hand over, waits for its turn at the table as they do: that is
+   * slower, since the table then waits for each of them.
+   */
   async #takeOver(): Promise<void> {
     const { control, store, metrics, log } = this.#o;
-    const { table } = control;
-    if (this.#leaving || this.#clockCheck.off || this.#closed || table === undefined) return;
     const judge: Judgement = {
       isDead: (incarnation) => this.#isDead(incarnation),
       isLeaving: (incarnation) => this.#leavers.has(incarnation),
       staysAlive: (incarnation) => this.#staysAlive(incarnation),
     };
-    // At nearly every poll nobody is: no turn is asked for.
-    if (takeover(table, this.#me, judge) === undefined) return;
-    const step = await store.ring.changeTable(table, (latest) => takeover(latest, this.#me, judge));
-    if (step === undefined) return; // others were before us, and the next poll reads what is left
-    metrics.takeovers.inc(step.slots.length);
-    log.warn({ slots: step.slots.length, epoch: step.table.epoch }, 'took over from a dead owner');
-    this.adopt(step.table);
-    await this.#claimMissing();
+    for (let tries = 1; tries <= MAX_TAKEOVER_TRIES; tries++) {
+      const { table } = control;
+      if (this.#leaving || this.#clockCheck.off || this.#closed || table === undefined) return;
+      let step = takeover(table, this.#me, judge);
+      if (step === undefined) return;
+      if (tries === MAX_TAKEOVER_TRIES)
+        step = await store.ring.changeTable(table, (latest) => takeover(latest, this.#me, judge));
+      else if (!(await store.ring.compareAndSetTable(step.table))) step = undefined;
+      if (step === undefined) {
+        await this.#readTable();
+        continue;
+      }
+      metrics.takeovers.inc(step.slots.length);
+      log.warn({ slots: step.slots.length, epoch: step.table.epoch }, 'took over from a dead owner');
+      this.adopt(step.table);
+      return this.#claimMissing();
+    }
   }
 
   async #evacuate(): Promise<void> {
