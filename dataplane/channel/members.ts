@@ -1,12 +1,14 @@
 /** Who is a member of one channel: read lazily from the store, kept right by the channel's own committed events. */
 import type { UserId } from '../../cells/contract/ids.ts';
 
-/** A membership looked up is a few bytes; a channel of more readers than this forgets and reads again. */
+/** A membership looked up is a few bytes; a channel of more readers than twice this forgets and reads again. */
 const MAX_KNOWN = 20_000;
 
 export class Members {
   readonly #readOne: (user: UserId) => Promise<boolean>;
-  readonly #known = new Map<UserId, boolean>();
+  #known = new Map<UserId, boolean>();
+  /** What was known before there were too many: nobody who has just been looked up is forgotten before he is asked for. */
+  #older: ReadonlyMap<UserId, boolean> = new Map();
   #changes = 0;
 
   constructor(readOne: (user: UserId) => Promise<boolean>) {
@@ -15,14 +17,17 @@ export class Members {
 
   /** Undefined when it has not been looked up. */
   get(user: UserId): boolean | undefined {
-    return this.#known.get(user);
+    return this.#known.get(user) ?? this.#older.get(user);
   }
 
   /** Afterwards `get` knows each of them. Rejects with `store_unavailable`. */
   async lookUp(users: readonly UserId[]): Promise<void> {
-    const missing = users.filter((user) => !this.#known.has(user));
+    const missing = users.filter((user) => this.get(user) === undefined);
     if (missing.length === 0) return;
-    if (this.#known.size + missing.length > MAX_KNOWN) this.#known.clear();
+    if (this.#known.size + missing.length > MAX_KNOWN) {
+      this.#older = this.#known;
+      this.#known = new Map();
+    }
     await Promise.all(missing.map((user) => this.#read(user)));
   }
 
@@ -35,7 +40,7 @@ export class Members {
     for (;;) {
       const before = this.#changes;
       const isMember = await this.#readOne(user);
-      if (this.#known.has(user)) return;
+      if (this.get(user) !== undefined) return;
       // A membership that changed while this was read may have been read as it was before.
       if (before !== this.#changes) continue;
       this.#known.set(user, isMember);
