@@ -42,6 +42,8 @@ test('of a Pod whose container was started again the new process counts, and of 
     ...[row('b/1', 0, 5), row('b/2', 0, 6)],
     ...[row('c/1', s, 1), row('d/1', s, 1), row('e/1', s, 1)],
   ];
-  for (let s = 0; s <= 10; s++) processes.observe(at(s), s * POLL_MS, 0);
+  let ended: string[] = [];
+  for (let s = 0; s <= 70; s++) ended = processes.observe(at(s), s * POLL_MS, 0);
   assert.deepEqual(names(processes.serving()), ['a/2', 'c/1', 'd/1', 'e/1', 'b/2']);
+  assert.deepEqual(ended, ['a/1'], 'the one that was replaced goes');
 });

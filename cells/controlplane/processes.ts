@@ -31,10 +31,15 @@ export class Processes {
    * the store goes on serving clients. Of a Pod that has a process alive, or several that are silent, one.
    */
   serving(): readonly Heartbeat[] {
+    const byPod = new Map(this.#unheard().map((r) => [podUidOf(r), r]));
+    return [...this.#alive, ...byPod.values()];
+  }
+
+  /** Silent, of Pods that are Ready and in which no other process is heard of. */
+  #unheard(): Heartbeat[] {
     const ready = this.#ready();
-    const ofPods = new Map(this.#dead.map((r) => [podUidOf(r), r]));
-    for (const r of this.#alive) ofPods.delete(podUidOf(r));
-    return [...this.#alive, ...[...ofPods].flatMap(([uid, r]) => (ready.has(uid) ? [r] : []))];
+    const heard = new Set(this.#alive.map(podUidOf));
+    return this.#dead.filter((r) => ready.has(podUidOf(r)) && !heard.has(podUidOf(r)));
   }
 
   /** How old what `alive` answers is; undefined before the first successful read. */
@@ -42,7 +47,7 @@ export class Processes {
     return this.#readAtMs === undefined ? undefined : now - this.#readAtMs;
   }
 
-  /** One successful read of all rows. Returns the incarnations whose rows may be removed: not of Pods that are Ready. */
+  /** One successful read of all rows. Returns the incarnations whose rows may be removed: not those that may serve on. */
   observe(rows: readonly Heartbeat[], now: number, readDelayMs: number): string[] {
     const { alive, dead } = this.#liveness.observe(rows, now, readDelayMs);
     this.#readAtMs = now - readDelayMs;
@@ -50,10 +55,10 @@ export class Processes {
     this.#dead = rows.filter((r) => dead.has(r.incarnation));
     for (const incarnation of this.#deadSince.keys()) if (!dead.has(incarnation)) this.#deadSince.delete(incarnation);
     for (const incarnation of dead) if (!this.#deadSince.has(incarnation)) this.#deadSince.set(incarnation, now);
-    const ready = this.#ready();
+    const unheard = new Set(this.#unheard());
     // The rows of channel servers are the ring manager's: a table may still name them.
     return this.#dead
-      .filter((r) => r.role !== 'channel' && !ready.has(podUidOf(r)))
+      .filter((r) => r.role !== 'channel' && !unheard.has(r))
       .filter((r) => now - this.#deadSince.get(r.incarnation)! > KEEP_MS)
       .map((r) => r.incarnation);
   }
