@@ -1,5 +1,6 @@
 /** The running system as a scenario sees it: what is where, its counters, and the faults that can be made. */
 import { join } from 'node:path';
+import { ownedSlots } from '../bench/failover/owned-slots.ts';
 import { readPodRecords } from '../cluster/agent/pod-record.ts';
 import { type Part, setLoss, setReset, signalPart, signalPod } from '../cluster/faults.ts';
 import type { Layout } from '../cluster/layout.ts';
@@ -19,7 +20,6 @@ import {
   where,
 } from '../system/figures.ts';
 import { type ClusterStatus, kubectl, NAMESPACE, RING } from '../system/install.ts';
-import { ownedSlots } from '../system/owned-slots.ts';
 
 export interface Victim {
   pod: string;

@@ -2,7 +2,7 @@
 import { createConnection } from 'mysql2/promise';
 import { EPOCH_MS, formatTs, numberOf, topicId } from '../../../cells/contract/ids.ts';
 import { slotOf } from '../../../cells/contract/slot.ts';
-import { ownedSlots } from '../../system/owned-slots.ts';
+import { ownedSlots } from './owned-slots.ts';
 
 const ROWS = 1_000;
 /** Their ids are of a time when nobody made any. */

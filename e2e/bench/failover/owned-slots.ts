@@ -1,4 +1,4 @@
-import { openRingStore } from '../../cells/contract/ring-store-open.ts';
+import { openRingStore } from '../../../cells/contract/ring-store-open.ts';
 
 /** The slots that the table in the store gives to these Pods now, whoever else is up. `store`: STORE_URL. */
 export async function ownedSlots(store: string, ring: string, pods: readonly string[]): Promise<Set<number>> {
