@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod } from '../cells/contract/kube/objects.ts';
-import { type NodeFigures, type NodeState, nodeRows, type TypeFigures, typeNamed, whyOf } from './node-figures.ts';
+import {
+  isSynced,
+  type NodeFigures,
+  type NodeState,
+  nodeRows,
+  type TypeFigures,
+  typeNamed,
+  whyOf,
+} from './node-figures.ts';
 
 const type = (name: string, state: NodeState, lastError?: string): TypeFigures => ({
   ...{ type: name, state, resources: 1, sentVersion: 'v2', ackedVersion: 'v1', acks: 1, nacks: 0 },
@@ -50,4 +58,17 @@ test('types by the names that people use', () => {
     'SlotRange',
     undefined,
   ]);
+});
+
+test('of one type: a node that refuses another one is synced, one that no replica serves is not', () => {
+  const types = [type('Cluster', 'SYNCED'), type('Listener', 'NACKED', 'no')];
+  const [served, away] = nodeRows(
+    [{ pod: 'r', nodes: [node('e1', ...types)] }],
+    [pod('e1', 'edge'), pod('e2', 'edge')],
+  );
+  assert.deepEqual(
+    [isSynced(served!, 'Cluster'), isSynced(served!, 'Listener'), isSynced(served!)],
+    [true, false, false],
+  );
+  assert.deepEqual([away?.state, isSynced(away!, 'Cluster')], ['DISCONNECTED', false]);
 });

@@ -101,6 +101,12 @@ function connected(node: NodeFigures, replica: string): NodeRow {
   return { node: node.pod ?? id, id, role, cell, state, replica, behindSeconds, types };
 }
 
+/** Of one type if it is named. A node that no replica serves has told of no type, and is not. */
+export const isSynced = ({ state, types }: Pick<NodeRow, 'state' | 'types'>, type?: string): boolean =>
+  type === undefined || types.length === 0
+    ? state === 'SYNCED'
+    : types.every((t) => t.type !== type || t.state === 'SYNCED');
+
 /** Why the node is not SYNCED, in one line: its own words when it refused something. */
 export function whyOf({ state, types }: NodeRow): string | undefined {
   if (state === 'DISCONNECTED') return 'no replica has a stream of it: it goes on with what it last had';

@@ -35,6 +35,11 @@ test('the generation rises when the order changes and only then', () => {
   assert.equal(drainOrderOf(cell('13', { weight: 80 }), same).generation, 13, 'also when the drain ends');
 });
 
+test('the generation rises also when a restored API server begins with lower resource versions', () => {
+  const before = drainOrderOf(cell('90000', undefined), undefined);
+  assert.equal(drainOrderOf(cell('60001', draining(50)), before).generation, 90_001);
+});
+
 test('a gateway that is drained alone is named in the order of its cell, under a generation of its own', () => {
   const alone = (...pods: string[]) => ({ drainingGateways: pods.map((pod) => ({ pod, since: '', reason: 'ill' })) });
   const calm = drainOrderOf(cell('10', {}), undefined);

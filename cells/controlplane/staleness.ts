@@ -1,8 +1,7 @@
 /**
- * Whether this replica has fallen behind its peers: they know a newer table, a newer decision on a cell or newer objects of
- * a kind, and still do
- * after a while. A state machine without I/O. When all are equally stale, nobody is behind, and all go on serving; so does
- * the one that is left when those ahead of it are silent, since nobody else would.
+ * Whether this replica has fallen behind its peers: they know a newer table, a newer decision on a cell or newer objects
+ * of a kind, and still do after a while. A state machine without I/O. When all are equally stale, nobody is behind, and
+ * all go on serving; so does the one that is left when those ahead of it are silent, since nobody else would.
  */
 export interface Position {
   /** Epoch of the slot table by ring. */

@@ -7,7 +7,16 @@ import { LABELS } from '../../crds/index.ts';
 import type { Context } from '../context.ts';
 import { formatDuration } from '../durations.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { type NodeRow, nodeRows, oneLine, TYPES, type TypeFigures, typeNamed, whyOf } from '../node-figures.ts';
+import {
+  isSynced,
+  type NodeRow,
+  nodeRows,
+  oneLine,
+  TYPES,
+  type TypeFigures,
+  typeNamed,
+  whyOf,
+} from '../node-figures.ts';
 import type { Registrar } from '../program.ts';
 import { formatTable } from '../table.ts';
 
@@ -75,11 +84,7 @@ async function proxyStatus(context: Context, name: string | undefined, options: 
   context.print({ items: rows.map((r) => ({ ...r, why: whyOf(r) })) }, () =>
     byType ? typeTable(rows, type) : nodeTable(rows),
   );
-  const isBad = ({ state, types }: NodeRow): boolean =>
-    type === undefined || types.length === 0
-      ? state !== 'SYNCED'
-      : types.some((t) => t.type === type && t.state !== 'SYNCED');
-  const bad = rows.filter(isBad);
+  const bad = rows.filter((r) => !isSynced(r, type));
   const refused = bad.find((r) => r.state === 'NACKED') ?? bad.find((r) => r.id !== undefined);
   if (refused) context.next(`chatctl proxy-config ${refused.node} -o yaml`);
   else context.next(rows[0]?.id === undefined ? 'chatctl status' : `chatctl proxy-config ${rows[0].node}`);

@@ -24,7 +24,7 @@ const FAR_FROM = 8;
 const FAR_MAX = 16;
 
 export interface Pace {
-  /** Slots of the next batch. */
+  /** Slots of the next batch, unless the way is slow. */
   readonly size: number;
   /** Evidence that the way is slow: 0 to FAR_MAX. */
   readonly far: number;
@@ -49,7 +49,7 @@ export const isFar = ({ far }: Pick<Pace, 'far'>): boolean => far >= FAR_FROM;
 export function nextPace({ size, far }: Pace, took: Took, leaving: boolean): Pace {
   const slowWay = took.claimMs > NEAR_PROMISE_MS && took.claimMs > FAR_CLAIM * took.commitMs;
   const next = { far: Math.min(FAR_MAX, Math.max(0, far + (slowWay ? FAR_WEIGHT : -1))) };
-  return { ...next, size: isFar(next) ? FAR_BATCH : nextSize(size, took.pauseMs, leaving) };
+  return { ...next, size: nextSize(size, took.pauseMs, leaving) };
 }
 
 /** The time of a server that leaves is bounded. */
@@ -69,11 +69,15 @@ export class Paces {
 
   /** Slots of the next batch for this target. */
   sizeFor(target: string): number {
-    return this.far ? FAR_BATCH : (this.#sizes.get(target) ?? FIRST_PACE.size);
+    return this.far ? FAR_BATCH : this.#sizeOf(target);
+  }
+
+  #sizeOf(target: string): number {
+    return this.#sizes.get(target) ?? FIRST_PACE.size;
   }
 
   note(target: string, took: Took, leaving: boolean): void {
-    const next = nextPace({ size: this.sizeFor(target), far: this.#far }, took, leaving);
+    const next = nextPace({ size: this.#sizeOf(target), far: this.#far }, took, leaving);
     this.#far = next.far;
     this.#sizes.set(target, next.size);
   }

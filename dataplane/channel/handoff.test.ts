@@ -44,7 +44,11 @@ function owner(each: number, claimMs: number) {
     table.target[slot] = 1 + (slot % 4);
     slots.claimed(slot, 1);
   }
-  const timer = () => ({ cancel: () => {} });
+  const timers = new Set<() => void>();
+  const timer = (_: number, run: () => void) => {
+    timers.add(run);
+    return { cancel: () => void timers.delete(run) };
+  };
   const clock: Clock = { monotonicMs: () => now, wallMs: () => now, after: timer, every: timer };
   const handoff = new Handoff({
     ...{ me: 'm0', ring: 'r', slots, clock, log: pino({ level: 'silent' }) },
@@ -89,7 +93,16 @@ function owner(each: number, claimMs: number) {
   const later = (ms: number): void => {
     now += ms;
   };
-  return { round, slots, asked, mostAtOnce: () => mostAtOnce, later };
+  /** One round in which no target answers a handoff: it ends once all timers have run out. */
+  const silentRound = async (): Promise<void> => {
+    const running = handoff.run(table, () => true);
+    for (let n = 0; n < 50; n++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      for (const run of [...timers]) run();
+    }
+    await running;
+  };
+  return { round, silentRound, slots, asked, mostAtOnce: () => mostAtOnce, later };
 }
 
 test('over a slow way all targets are waited for at once, over a quick one never two', async () => {
@@ -112,4 +125,11 @@ test('a target that has said it is ready is asked again only after a while', asy
   later(3_001);
   await round(false);
   assert.equal(prepared(), 2);
+});
+
+test('targets that do not answer get one batch each in a round, which comes to its end', async () => {
+  const { silentRound, slots, asked } = owner(200, 20);
+  await silentRound();
+  assert.equal(asked.filter((a) => a.startsWith('handoff')).length, 4);
+  assert.equal(slots.size, 800 - 4 * 8);
 });

@@ -3,7 +3,7 @@
  * flight, tell the target; the rest of the batch once it is flushed. A slot that is frozen accepts nothing; it is served
  * again only when a committed table names this incarnation and no target: a failed commit is read again, never guessed.
  */
-import { type Clock, sleep } from '../../cells/contract/clock.ts';
+import type { Clock } from '../../cells/contract/clock.ts';
 import type { TopicId } from '../../cells/contract/ids.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import type { RingStore } from '../../cells/contract/ring-store.ts';
@@ -145,15 +145,18 @@ export class Handoff {
     for (const [known, at] of this.#readyAt) if (now - at > READY_MS) this.#readyAt.delete(known);
     if (this.#readyAt.has(incarnation)) return true;
     const args = { ring, slots, tableEpoch: table.epoch };
-    const { ready } = await this.#inTime(peers.request(address, { op: 'prepare', ring, args, actor: SYSTEM }));
+    const { ready } = await this.#within(
+      ANSWER_MS,
+      peers.request(address, { op: 'prepare', ring, args, actor: SYSTEM }),
+    );
     if (ready) this.#readyAt.set(incarnation, now);
     return ready;
   }
 
-  async #inTime<T>(answer: Promise<T>): Promise<T> {
+  #within<T>(ms: number, work: Promise<T>): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = this.#o.clock.after(ANSWER_MS, () => reject(new Error(`no answer within ${ANSWER_MS} ms`)));
-    return Promise.race([answer, late]).finally(() => timer.cancel());
+    const timer = this.#o.clock.after(ms, () => reject(new Error(`not within ${ms} ms`)));
+    return Promise.race([work, late]).finally(() => timer.cancel());
   }
 
   /** False when the table does not give all of these to the target any more, some cannot be flushed, or it is silent. */
@@ -169,8 +172,10 @@ export class Handoff {
   }
 
   #flushed(slots: readonly number[]): Promise<boolean> {
-    const flushed = this.#o.flush(slots).then(() => true);
-    return Promise.race([flushed, sleep(this.#o.clock, FLUSH_MS).then(() => false)]);
+    return this.#within(FLUSH_MS, this.#o.flush(slots)).then(
+      () => true,
+      () => false,
+    );
   }
 
   /**
@@ -223,7 +228,7 @@ export class Handoff {
       frozenMs: clock.monotonicMs() - frozenAt,
     };
     try {
-      await this.#inTime(peers.request(to.address, { op: 'handoff', ring, args, actor: SYSTEM }));
+      await this.#within(ANSWER_MS, peers.request(to.address, { op: 'handoff', ring, args, actor: SYSTEM }));
       return true;
     } catch (err: unknown) {
       this.#readyAt.delete(to.incarnation);

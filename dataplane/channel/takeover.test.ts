@@ -182,3 +182,18 @@ test('posts whose answers were lost with their owner are found again, however ma
     stored.map(({ seq }) => [seq, true]),
   );
 });
+
+test('a server whose clock is far off says that it leaves, and is handed nothing', async () => {
+  const wrap = (store: Store): Store => ({ ...store, wallMs: async () => Date.now() + 60_000 });
+  world = new World();
+  await world.start(2, () => (world.servers.length === 1 ? world.add({}, wrap) : world.add()));
+  const states = async () =>
+    Object.fromEntries((await world.store.ring.heartbeats(RING)).map((r) => [r.incarnation, r.state]));
+  await eventually('it says so', async () => (await states())['pod-1/1'] === 'leaving' || undefined);
+  assert.equal((await states())['pod-0/1'], 'serving');
+  await world.commit((t) => void t.target.fill(1, 0, 100));
+  const { epoch: tableEpoch } = (await world.store.ring.readTable(RING))!;
+  const prepare = { op: 'prepare' as const, args: { ring: RING, slots: [1], tableEpoch } };
+  const { answer } = await world.raw(prepare, world.servers[1]);
+  assert.deepEqual(answer, { ok: true, result: { ready: false } });
+});
