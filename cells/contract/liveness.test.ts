@@ -18,9 +18,9 @@ class Rig {
   beats(): Beat[] {
     return [...this.counters].map(([incarnation, counter]) => ({ incarnation, counter }));
   }
-  poll(silent: string[] = [], gapMs = 500, delayMs = 0): Verdict {
+  poll(silent: string[] = [], gapMs = 500, delayMs = 0, times = 1): Verdict {
     this.now += gapMs;
-    for (const [m, c] of this.counters) if (!silent.includes(m)) this.counters.set(m, c + 1);
+    for (const [m, c] of this.counters) if (!silent.includes(m)) this.counters.set(m, c + times);
     return this.liveness.observe(this.beats(), this.now, delayMs);
   }
   fail(): Verdict {
@@ -81,6 +81,19 @@ test('an observer that was late counts the time as one poll', () => {
   rig.rounds(2, ['a']);
   assert.equal(rig.poll(['a'], 5_000).dead.size, 0);
   assert.deepEqual([...rig.poll(['a']).dead], ['a']);
+});
+
+test('an observer that was late counts the time in which the others have beaten', () => {
+  const rig = new Rig('a', 'b', 'c', 'd');
+  rig.poll(['a'], 900, 0, 2);
+  assert.equal(rig.poll(['a'], 900, 0, 1).dead.size, 0, 'one beat in 900 ms: they were late as well');
+  assert.deepEqual([...rig.poll(['a'], 900, 0, 2).dead], ['a'], '900 + 500 + 900 ms');
+});
+
+test('one member that has beaten on while the others were late proves nothing', () => {
+  const rig = new Rig('a', 'b', 'c', 'd');
+  rig.counters.set('b', 50);
+  assert.equal(rig.poll(['a'], 5_000).dead.size, 0);
 });
 
 test('an observer that is always late finds the dead all the same, after as many polls', () => {

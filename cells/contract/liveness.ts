@@ -42,6 +42,7 @@ const READ_SHARE = 0.1;
 const STORE_GRACE_FACTOR = 5;
 
 export class Liveness {
+  readonly #heartbeatMs: number;
   readonly #deadMs: number;
   /** Silence that is death: a little less than deadMs, or the milliseconds that each read takes would cost one more poll. */
   readonly #silentMs: number;
@@ -52,6 +53,7 @@ export class Liveness {
   #storeSuspectSince: number | undefined;
 
   constructor(policy: LivenessPolicy) {
+    this.#heartbeatMs = policy.heartbeatMs;
     this.#deadMs = policy.heartbeatMs * policy.missed;
     this.#pollMs = policy.pollMs ?? policy.heartbeatMs;
     this.#maxGapMs = 1.5 * this.#pollMs;
@@ -65,10 +67,11 @@ export class Liveness {
   observe(beats: readonly Beat[], nowMonotonicMs: number, ownReadDelayMs = 0): Verdict {
     const gap = Math.max(nowMonotonicMs - (this.#lastPollAt ?? nowMonotonicMs), ownReadDelayMs);
     this.#lastPollAt = nowMonotonicMs;
-    this.#take(beats, nowMonotonicMs);
-    // Stopped, starved or kept waiting: what kept the observer may have kept the others. A late poll counts as one in
-    // time, and no more: an observer that is always late would else never find anybody dead.
-    if (gap > this.#maxGapMs) this.#forgive(gap - this.#pollMs, nowMonotonicMs);
+    const witnessedMs = this.#take(beats, nowMonotonicMs) * this.#heartbeatMs;
+    // Stopped, starved or kept waiting: what kept the observer may have kept the others. A late poll counts for as long
+    // as those that beat have beaten meanwhile, and at least as one in time: an observer that is always late would else
+    // never find anybody dead.
+    if (gap > this.#maxGapMs) this.#forgive(gap - Math.max(witnessedMs, this.#pollMs), nowMonotonicMs);
     // The rows are at least as fresh as the start of the read: silence is a lower bound.
     return this.#judge(nowMonotonicMs - ownReadDelayMs, nowMonotonicMs);
   }
@@ -81,15 +84,22 @@ export class Liveness {
     return this.#verdict('failed');
   }
 
-  #take(beats: readonly Beat[], now: number): void {
+  /** Returns how often a member has beaten since the last poll: the median (the lower of two) of those that have. */
+  #take(beats: readonly Beat[], now: number): number {
     const seen = new Set<string>();
+    const steps: number[] = [];
     for (const { incarnation, counter } of beats) {
       seen.add(incarnation);
       const track = this.#tracks.get(incarnation);
       if (track === undefined) this.#tracks.set(incarnation, { counter, since: now, dead: false });
-      else if (counter !== track.counter) Object.assign(track, { counter, since: now, dead: false });
+      else if (counter !== track.counter) {
+        steps.push(counter - track.counter);
+        Object.assign(track, { counter, since: now, dead: false });
+      }
     }
     for (const incarnation of this.#tracks.keys()) if (!seen.has(incarnation)) this.#tracks.delete(incarnation);
+    steps.sort((a, b) => a - b);
+    return steps[(steps.length - 1) >> 1] ?? 0;
   }
 
   #judge(upTo: number, now: number): Verdict {
@@ -113,6 +123,7 @@ export class Liveness {
   }
 
   #forgive(ms: number, now: number): void {
+    if (ms <= 0) return;
     for (const t of this.#tracks.values()) if (!t.dead) t.since = Math.min(now, t.since + ms);
   }
 

@@ -151,7 +151,6 @@ export class RingManager {
   }
 
   /** The operator lets the ring go once it is said to have ended. */
-  /** The operator lets the ring go once it is said to have ended. */
   async #end(
     uid: string,
     name: string,
