@@ -193,6 +193,23 @@ test('a dead server: standbys take over, balance returns, its member and row go'
   assert.equal((await rig.store.heartbeats(RING)).length, 5);
 });
 
+test('after a death nothing is rebalanced for five seconds, whoever has come meanwhile; what leaves is let go', async () => {
+  const rig = await Rig.start();
+  for (let n = 0; n < 6; n++) rig.join(n);
+  await rig.rounds(4);
+  rig.servers.delete('uid-0/1');
+  rig.join(6, 'cell-a');
+  const takenOver = async (): Promise<boolean> => (slotsOf(await rig.table())['pod-0'] ?? 0) === 0;
+  while (!(await takenOver())) await rig.rounds(1);
+  await rig.rounds(4);
+  assert.equal(slotsOf(await rig.table())['pod-6'] ?? 0, 0, 'the standbys are left alone');
+  rig.servers.get('uid-1/1')!.state = 'leaving';
+  await rig.rounds(1);
+  assert.equal(slotsOf(await rig.table())['pod-1'] ?? 0, 0, 'but who leaves may');
+  await rig.rounds(10);
+  assert.ok(slotsOf(await rig.table())['pod-6']! > 2000);
+});
+
 test('standbys that do nothing are given the slots after ten seconds', async () => {
   const rig = await Rig.start();
   for (let n = 0; n < 6; n++) rig.join(n);

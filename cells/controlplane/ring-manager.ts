@@ -35,6 +35,8 @@ export interface RingManagerOptions {
 
 /** A dead owner's standby takes over within a second or two; after so long the ring manager does it in its stead. */
 const OVERDUE_MS = 10_000;
+/** A dead owner's standbys load what they took over before rebalancing asks anything of them; evacuations go on. */
+const CALM_MS = 5_000;
 
 interface ManagedRing {
   /** The failure policy that `membership` was made for. */
@@ -43,6 +45,8 @@ interface ManagedRing {
   budget: MoveBudget;
   /** When a listed member was first seen to be gone. */
   goneSince: Map<string, number>;
+  /** When a member that the table lists was last found dead. */
+  lossAt: number | undefined;
   /** What was observed when last nothing was to be done: while it is the same, nothing is. */
   settled: string;
   history: SlotHistory;
@@ -193,7 +197,10 @@ export class RingManager {
     const handoff = ring.spec.handoff ?? {};
     const policy = { maxMovesPerMinute: ring.spec.maxMovesPerMinute ?? 4096, batch: handoff.batch ?? 256 };
     const inFlight = table.target.reduce((n, target) => (target === NONE ? n : n + 1), 0);
-    const wanted = handoff.paused ? [] : movable(table, planned, paused);
+    if (table.members.some((m) => verdict.dead.has(m.incarnation))) managed.lossAt = now;
+    const calm = now - (managed.lossAt ?? Number.NEGATIVE_INFINITY) >= CALM_MS;
+    const mayMove = handoff.paused ? [] : movable(table, planned, paused);
+    const wanted = calm ? mayMove : mayMove.filter((m) => m.reason !== 'rebalance');
     const moves = managed.budget.choose(wanted, inFlight, policy, now);
     managed.seen = { ...managed.seen, left: planned.moves.length - moves.length };
     const next = commitPlan(table, planned, { moves, dead });
@@ -255,6 +262,7 @@ export class RingManager {
       }),
       budget: known?.budget ?? new MoveBudget(),
       goneSince: new Map<string, number>(),
+      lossAt: known?.lossAt,
       settled: '',
       history: known?.history ?? this.#begin(name),
       hot: known?.hot ?? new HotSlots(),

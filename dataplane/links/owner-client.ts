@@ -58,7 +58,7 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
     this.#control = options.control;
     this.#book = new RouteBook(options.control);
     this.#pool = new LinkPool(options, {
-      up: () => this.#reroute(() => true),
+      up: () => this.#linkUp(),
       down: (peer) => this.subscriptions.peerDown(peer),
       frame: (_peer, header, frame) => this.#frame(header, frame),
     });
@@ -177,9 +177,20 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
     if (header.kind === KIND.event) this.subscriptions.event(header, frame);
     else if (header.kind === KIND.transient) this.subscriptions.transient(header, frame);
     else if (header.kind === KIND.owned) {
-      const owned = JSON.parse(bodyOf(frame).toString()) as Owned;
-      this.#learn(owned.ring, owned.slots, owned.owner, owned.epoch);
+      this.#owned(JSON.parse(bodyOf(frame).toString()) as Owned);
     }
+  }
+
+  /**
+   * The owner has claimed the slots, and serves. The control plane may have named it before, and who asked it in between
+   * was refused and waits: that this is no news of the route is the news.
+   */
+  #owned({ ring, slots, owner, epoch }: Owned): void {
+    this.#book.learn(ring, slots, owner, epoch);
+    const current = slots.filter((slot) => this.#book.epoch(ring, slot) === epoch);
+    if (current.length === 0) return;
+    this.#pool.get(owner);
+    this.#rerouteSlots(ring, current);
   }
 
   #learn(ring: string, slots: readonly number[], owner: RouteMember, epoch: number): boolean {
@@ -199,12 +210,13 @@ export class LinkedOwnerClient implements OwnerClient, Routing {
 
   #rerouteSlots(ring: string, slots: readonly number[]): void {
     const set = new Set(slots);
-    this.#reroute((at) => at.ring === ring && set.has(at.slot));
+    for (const queue of [...this.#queues.values()]) if (queue.ring === ring && set.has(queue.slot)) queue.reroute();
+    this.subscriptions.reroute(ring, set);
   }
 
-  #reroute(matches: (at: { ring: string; slot: number }) => boolean): void {
-    for (const queue of [...this.#queues.values()]) if (matches(queue)) queue.reroute();
-    this.subscriptions.reroute(matches);
+  #linkUp(): void {
+    for (const queue of [...this.#queues.values()]) queue.reroute();
+    this.subscriptions.rerouteAll();
   }
 
   #useRing(ring: string): void {

@@ -7,9 +7,12 @@ import type { PeerLink } from './peer-link.ts';
 
 const IN_FLIGHT = 64;
 
-export interface Asker {
+export interface SlotOfRing {
   readonly ring: string;
   readonly slot: number;
+}
+
+export interface Asker extends SlotOfRing {
   /** It may ask now, if it still wants to. */
   turn(): void;
 }
@@ -29,13 +32,16 @@ export class SubscribeTurns {
   readonly #windows = new Map<PeerLink, Window>();
   readonly #refused = new Map<string, Refused>();
 
+  /** Another one asks for its slot, which nobody serves: it will get its turn. */
+  parks(asker: Asker): boolean {
+    const refused = this.#refused.get(slotKey(asker));
+    if (refused === undefined || refused.prober === asker) return false;
+    refused.parked.add(asker);
+    return true;
+  }
+
   /** True: it is to ask now, and `answered` will be called. False: it will get its turn. */
   take(asker: Asker, peer: PeerLink): boolean {
-    const refused = this.#refused.get(keyOf(asker));
-    if (refused !== undefined && refused.prober !== asker) {
-      refused.parked.add(asker);
-      return false;
-    }
     const window = this.#window(peer);
     if (window.inFlight >= IN_FLIGHT) {
       window.waiting.add(asker);
@@ -59,20 +65,19 @@ export class SubscribeTurns {
 
   /** Nobody serves the slot there. True: it is this one that is to ask again, after a pause. */
   refused(asker: Asker): boolean {
-    const key = keyOf(asker);
+    const key = slotKey(asker);
     const refused = this.#refused.get(key);
     if (refused === undefined) this.#refused.set(key, { prober: asker, parked: new Set() });
-    else if (refused.prober !== asker) refused.parked.add(asker);
-    return refused === undefined || refused.prober === asker;
+    return !this.parks(asker);
   }
 
   /** Somebody serves the slot, or there is news of it: all who were held back go on. */
-  open(at: Pick<Asker, 'ring' | 'slot'>): void {
-    this.#open(keyOf(at));
+  open(at: SlotOfRing): void {
+    this.#open(slotKey(at));
   }
 
-  openAll(matches: (at: Pick<Asker, 'ring' | 'slot'>) => boolean): void {
-    for (const [key, { prober }] of [...this.#refused]) if (matches(prober)) this.#open(key);
+  openAll(): void {
+    for (const key of [...this.#refused.keys()]) this.#open(key);
   }
 
   /** The link is down: who waited for it asks elsewhere. */
@@ -87,7 +92,7 @@ export class SubscribeTurns {
   /** It wants nothing any more. */
   leave(asker: Asker): void {
     for (const { waiting } of this.#windows.values()) waiting.delete(asker);
-    const refused = this.#refused.get(keyOf(asker));
+    const refused = this.#refused.get(slotKey(asker));
     refused?.parked.delete(asker);
     if (refused?.prober === asker) this.open(asker);
   }
@@ -109,4 +114,4 @@ export class SubscribeTurns {
   }
 }
 
-const keyOf = ({ ring, slot }: Pick<Asker, 'ring' | 'slot'>): string => `${ring} ${slot}`;
+export const slotKey = ({ ring, slot }: SlotOfRing): string => `${ring} ${slot}`;

@@ -14,8 +14,8 @@ import { type Answer, type PeerLink, UNORDERED } from './peer-link.ts';
 import type { Asker, SubscribeTurns } from './subscribe-turns.ts';
 import type { Routing } from './topic-queue.ts';
 
-const RETRY_BASE_MS = 20;
-/** Whoever comes to serve the slot says so by itself. */
+/** Whoever comes to serve the slot says so by itself; of a dead owner's thousands of slots each asks again. */
+const RETRY_BASE_MS = 250;
 const RETRY_MAX_MS = 2_000;
 const MEMBER_BYTES = 8;
 
@@ -114,6 +114,7 @@ export class Subscription implements Asker {
   peerDown(peer: PeerLink): void {
     if (this.#peer !== peer) return;
     this.#peer = undefined;
+    this.#turns.refused(this);
     this.#pump();
   }
 
@@ -148,6 +149,7 @@ export class Subscription implements Asker {
   /** Sends what is to be asked, one request at a time. */
   #pump(): void {
     if (this.#closed || this.#asked !== undefined || this.#retry !== undefined || this.#users.size === 0) return;
+    if (this.#turns.parks(this)) return;
     const whole = this.#peer === undefined;
     const due = [...this.#users.values()].filter((u) => whole || u.waiters.length > 0);
     // One request speaks for one workspace: whoever asks for a foreign topic must not speak for those whose it is. Users

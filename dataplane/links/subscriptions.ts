@@ -7,7 +7,7 @@ import { bodyOf, type Header } from '../protocol/frames.ts';
 import type { Actor } from '../protocol/operations.ts';
 import type { TopicListener, TopicSubscriptions } from '../protocol/owner-client.ts';
 import type { PeerLink } from './peer-link.ts';
-import { SubscribeTurns } from './subscribe-turns.ts';
+import { SubscribeTurns, slotKey } from './subscribe-turns.ts';
 import { Subscription } from './subscription.ts';
 import type { Routing } from './topic-queue.ts';
 
@@ -26,6 +26,7 @@ export interface SubscriptionsOptions {
 export class Subscriptions implements TopicSubscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #topics = new Map<TopicId, Subscription>();
+  readonly #bySlot = new Map<string, Set<Subscription>>();
   readonly #turns = new SubscribeTurns();
 
   constructor(options: SubscriptionsOptions) {
@@ -77,9 +78,18 @@ export class Subscriptions implements TopicSubscriptions {
     this.#options.listener.transient(header.topic, Buffer.from(bodyOf(frame)));
   }
 
-  reroute(matches: (at: { ring: string; slot: number }) => boolean): void {
-    this.#turns.openAll(matches);
-    for (const subscription of [...this.#topics.values()]) if (matches(subscription)) subscription.reroute();
+  /** There is news of who serves these slots. */
+  reroute(ring: string, slots: Iterable<number>): void {
+    for (const slot of slots) {
+      this.#turns.open({ ring, slot });
+      for (const subscription of [...(this.#bySlot.get(slotKey({ ring, slot })) ?? [])]) subscription.reroute();
+    }
+  }
+
+  /** A link came up: any slot may be served there. */
+  rerouteAll(): void {
+    this.#turns.openAll();
+    for (const subscription of [...this.#topics.values()]) subscription.reroute();
   }
 
   peerDown(peer: PeerLink): void {
@@ -90,6 +100,7 @@ export class Subscriptions implements TopicSubscriptions {
   close(error: ChatError): void {
     for (const subscription of [...this.#topics.values()]) subscription.close(error);
     this.#topics.clear();
+    this.#bySlot.clear();
   }
 
   #subscription(ring: string, topic: TopicId): Subscription {
@@ -106,6 +117,8 @@ export class Subscriptions implements TopicSubscriptions {
         },
       });
       this.#topics.set(topic, subscription);
+      const ofSlot = this.#bySlot.get(slotKey(at)) ?? new Set();
+      this.#bySlot.set(slotKey(at), ofSlot.add(subscription));
     }
     return subscription;
   }
@@ -113,6 +126,9 @@ export class Subscriptions implements TopicSubscriptions {
   #dropIfEmpty(subscription: Subscription): void {
     if (!subscription.empty || this.#topics.get(subscription.topic) !== subscription) return;
     this.#topics.delete(subscription.topic);
+    const ofSlot = this.#bySlot.get(slotKey(subscription));
+    ofSlot?.delete(subscription);
+    if (ofSlot?.size === 0) this.#bySlot.delete(slotKey(subscription));
     subscription.close(new ChatError('channel_not_found'));
   }
 }
