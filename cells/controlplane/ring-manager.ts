@@ -45,8 +45,10 @@ interface ManagedRing {
   budget: MoveBudget;
   /** When a listed member was first seen to be gone. */
   goneSince: Map<string, number>;
-  /** When a member that the table lists was last found dead. */
-  lossAt: number | undefined;
+  /** The table's members as of the last round, and which of them were leaving. */
+  listed: ReadonlyMap<string, boolean>;
+  /** When one was last found dead that had not been leaving. */
+  lossAt: number;
   /** What was observed when last nothing was to be done: while it is the same, nothing is. */
   settled: string;
   history: SlotHistory;
@@ -197,8 +199,12 @@ export class RingManager {
     const handoff = ring.spec.handoff ?? {};
     const policy = { maxMovesPerMinute: ring.spec.maxMovesPerMinute ?? 4096, batch: handoff.batch ?? 256 };
     const inFlight = table.target.reduce((n, target) => (target === NONE ? n : n + 1), 0);
-    if (table.members.some((m) => verdict.dead.has(m.incarnation))) managed.lossAt = now;
-    const calm = now - (managed.lossAt ?? Number.NEGATIVE_INFINITY) >= CALM_MS;
+    const listed = new Map(
+      table.members.map(({ incarnation }) => [incarnation, leaves(incarnation, members, managed)]),
+    );
+    if (hasLost(managed.listed, listed, verdict.dead)) managed.lossAt = now;
+    managed.listed = listed;
+    const calm = now - managed.lossAt >= CALM_MS;
     const mayMove = handoff.paused ? [] : movable(table, planned, paused);
     const wanted = calm ? mayMove : mayMove.filter((m) => m.reason !== 'rebalance');
     const moves = managed.budget.choose(wanted, inFlight, policy, now);
@@ -262,7 +268,8 @@ export class RingManager {
       }),
       budget: known?.budget ?? new MoveBudget(),
       goneSince: new Map<string, number>(),
-      lossAt: known?.lossAt,
+      listed: known?.listed ?? new Map<string, boolean>(),
+      lossAt: known?.lossAt ?? Number.NEGATIVE_INFINITY,
       settled: '',
       history: known?.history ?? this.#begin(name),
       hot: known?.hot ?? new HotSlots(),
@@ -291,6 +298,19 @@ export class RingManager {
     return views;
   }
 }
+
+/** As it says, or said before it fell silent. */
+const leaves = (incarnation: string, living: readonly LiveMember[], { listed }: Pick<ManagedRing, 'listed'>): boolean =>
+  living.find((m) => m.incarnation === incarnation)?.leaving ?? listed.get(incarnation) ?? false;
+
+/** Whether a member has died: it is dead to this replica, or another one has struck it off, though it was not leaving. */
+const hasLost = (
+  before: ReadonlyMap<string, boolean>,
+  now: ReadonlyMap<string, boolean>,
+  dead: ReadonlySet<string>,
+): boolean =>
+  [...now.keys()].some((incarnation) => dead.has(incarnation)) ||
+  [...before].some(([incarnation, leaving]) => !leaving && !now.has(incarnation));
 
 /** Slot → Pod. */
 export const pinsOf = ({ spec }: Pick<ChannelRing, 'spec'>): Map<number, string> =>

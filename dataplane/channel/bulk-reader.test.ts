@@ -1,20 +1,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Clock } from '../../cells/contract/clock.ts';
 import { type TopicId, topicId } from '../../cells/contract/ids.ts';
 import { BulkReader } from './bulk-reader.ts';
 
 const topic = (n: number): TopicId => topicId('C', BigInt(n));
 
-/** A reader whose queries are answered by hand, with the topics that they asked for. */
-function readerByHand() {
+/** A reader whose queries are answered by hand, with the topics that they asked for, `tookMs` after they were asked. */
+function readerByHand(tookMs = 0) {
+  let now = 0;
+  const rests: { ms: number; end(): void }[] = [];
+  const after = (ms: number, end: () => void) => {
+    if (ms > 0) rests.push({ ms, end });
+    else queueMicrotask(end);
+    return { cancel: () => assert.fail() };
+  };
+  const clock: Clock = { monotonicMs: () => now, wallMs: () => now, after, every: () => assert.fail() };
   const queries: { topics: TopicId[]; answer(): void; fail(): void }[] = [];
-  const reader = new BulkReader<{ topic: TopicId }, TopicId>((asked) => {
+  const reader = new BulkReader<{ topic: TopicId }, TopicId>(clock, (asked) => {
     const { promise, resolve, reject } = Promise.withResolvers<TopicId[]>();
     const topics = asked.map((q) => q.topic);
-    queries.push({ topics, answer: () => resolve(topics), fail: () => reject(new Error('no store')) });
+    const answer = (): void => {
+      now += tookMs;
+      resolve(topics);
+    };
+    queries.push({ topics, answer, fail: () => reject(new Error('no store')) });
     return promise;
   });
-  return { reader, queries };
+  return { reader, queries, rests };
 }
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -66,4 +79,28 @@ test('a query that fails fails for those who asked in it, and the next is tried'
   await turn();
   queries[1]!.answer();
   assert.equal(await second, topic(2));
+});
+
+test('what is only loaded again rests for as long as its query took; what somebody waits for does not', async () => {
+  const { reader, queries, rests } = readerByHand(40);
+  const asked = [true, false].flatMap((urgent) =>
+    Array.from({ length: 1_000 }, (_, n) => reader.get({ topic: topic(n + 1 + Number(urgent) * 5_000) }, urgent)),
+  );
+  await turn();
+  for (const query of queries.splice(0)) query.answer();
+  await turn();
+  assert.deepEqual(
+    queries.map((q) => q.topics[0]),
+    [topic(5_501)],
+    'the second of the urgent ones',
+  );
+  assert.deepEqual(
+    rests.map((r) => r.ms),
+    [80],
+  );
+  rests[0]!.end();
+  await turn();
+  assert.equal(queries[1]!.topics[0], topic(501));
+  for (const query of queries) query.answer();
+  await Promise.all(asked);
 });

@@ -1,7 +1,9 @@
 /**
  * Reads about single topics that are wanted close together, as after a takeover, in few queries. Two lanes, one query at
- * a time in each: what somebody waits for does not stand behind what is only loaded again.
+ * a time in each: what somebody waits for does not stand behind what is only loaded again. That rests after each query
+ * for as long as it took, so that a store that is busy with claims and posts has at most half of its time taken by it.
  */
+import { type Clock, sleep } from '../../cells/contract/clock.ts';
 import type { TopicId } from '../../cells/contract/ids.ts';
 
 const PER_QUERY = 500;
@@ -20,11 +22,13 @@ interface Lane<Q, V> {
 
 /** `read` answers in the order of the queries; when it rejects, all who waited for it are. */
 export class BulkReader<Q extends { topic: TopicId }, V> {
+  readonly #clock: Clock;
   readonly #read: (queries: readonly Q[]) => Promise<readonly V[]>;
   readonly #urgent: Lane<Q, V> = { waiting: new Map(), reading: false };
   readonly #background: Lane<Q, V> = { waiting: new Map(), reading: false };
 
-  constructor(read: (queries: readonly Q[]) => Promise<readonly V[]>) {
+  constructor(clock: Clock, read: (queries: readonly Q[]) => Promise<readonly V[]>) {
+    this.#clock = clock;
     this.#read = read;
   }
 
@@ -54,12 +58,14 @@ export class BulkReader<Q extends { topic: TopicId }, V> {
   async #readAll(lane: Lane<Q, V>): Promise<void> {
     while (lane.waiting.size > 0) {
       const some = take(lane.waiting);
+      const began = this.#clock.monotonicMs();
       try {
         const values = await this.#read(some.map((w) => w.query));
         for (const [i, { resolve }] of some.entries()) resolve(values[i]!);
       } catch (e: unknown) {
         for (const { reject } of some) reject(e);
       }
+      if (lane === this.#background) await sleep(this.#clock, this.#clock.monotonicMs() - began);
     }
     lane.reading = false;
   }

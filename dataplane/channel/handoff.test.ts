@@ -32,6 +32,7 @@ test('leaving owners of three cells with two servers each begin with three targe
 function owner(each: number, claimMs: number) {
   let now = 0;
   const asked: string[] = [];
+  const served: { slot: number; epoch: number }[] = [];
   const waiting: (() => void)[] = [];
   let mostAtOnce = 0;
   let table: RingTable = nextTable(emptyTable('r'));
@@ -74,6 +75,7 @@ function owner(each: number, claimMs: number) {
     isBusy: () => false,
     flush: async () => {},
     heads: () => [],
+    serves: (some) => void served.push(...some),
   });
   /** One round, all of whose answers come together `claimMs` later as soon as nothing else goes on. */
   const round = async (mayGoOn = true): Promise<void> => {
@@ -102,7 +104,7 @@ function owner(each: number, claimMs: number) {
     }
     await running;
   };
-  return { round, silentRound, slots, asked, mostAtOnce: () => mostAtOnce, later };
+  return { round, silentRound, slots, asked, served, mostAtOnce: () => mostAtOnce, later };
 }
 
 test('over a slow way all targets are waited for at once, over a quick one never two', async () => {
@@ -132,4 +134,14 @@ test('targets that do not answer get one batch each in a round, which comes to i
   await silentRound();
   assert.equal(asked.filter((a) => a.startsWith('handoff')).length, 4);
   assert.equal(slots.size, 800 - 4 * 8);
+});
+
+test('who was refused while a slot was frozen is told when it is served here after all', async () => {
+  const { round, slots, served } = owner(0, 20);
+  slots.claimed(5, 7);
+  await round();
+  assert.deepEqual(served, []);
+  slots.freeze(5);
+  await round();
+  assert.deepEqual(served, [{ slot: 5, epoch: 7 }]);
 });

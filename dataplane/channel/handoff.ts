@@ -34,6 +34,8 @@ export interface HandoffOptions {
   /** Resolves when nothing of these is any more. */
   flush(slots: readonly number[]): Promise<void>;
   heads(slots: readonly number[]): [TopicId, Head][];
+  /** Whoever was refused while these were frozen may come again. */
+  serves(slots: readonly { slot: number; epoch: number }[]): void;
 }
 
 interface Receiver {
@@ -99,17 +101,19 @@ export class Handoff {
     if (self === NONE) return;
     this.#paces.keep(new Set(table.members.map((m) => m.incarnation)));
     const byTarget = new Map<number, number[]>();
+    const thawed: { slot: number; epoch: number }[] = [];
     // By number, so that a commit touches few of the ranges in which the table travels.
     for (const slot of slots.held().sort((a, b) => a - b)) {
       const target = table.target[slot]!;
       // Frozen by a round that did not commit. The table that was just read names us: until the next round it serves.
-      slots.thaw(slot);
+      if (slots.thaw(slot)) thawed.push({ slot, epoch: slots.epoch(slot)! });
       if (target !== NONE && target !== self && table.owner[slot] === self) {
         const list = byTarget.get(target);
         if (list === undefined) byTarget.set(target, [slot]);
         else list.push(slot);
       }
     }
+    if (thawed.length > 0) this.#o.serves(thawed);
     const give = async (target: number): Promise<void> => {
       const { incarnation, address, pod } = table.members[target]!;
       const mine = byTarget.get(target)!;

@@ -115,6 +115,7 @@ export class ChannelServer {
       isBusy: (slot) => this.#topics.ofSlot(slot).some((t) => this.#writers.get(t)?.busy),
       flush: (slots) => this.#flush(slots),
       heads: (slots) => this.#topicsOf(slots).flatMap((t) => (t.isLoaded ? [[t.topic, t.head]] : [])),
+      serves: (slots) => this.#intake.tellOwned(slots),
     });
     this.#member = new RingMember({
       ...{ store, row, heartbeatMs, missed, clock, random, log, metrics, control: this.#control, slots: this.#slots },

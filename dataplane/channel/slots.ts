@@ -36,9 +36,12 @@ export class Slots {
     if (held !== undefined) held.state = 'frozen';
   }
 
-  thaw(slot: number): void {
+  /** Whether it was frozen. */
+  thaw(slot: number): boolean {
     const held = this.#held.get(slot);
-    if (held !== undefined) held.state = 'serving';
+    if (held?.state !== 'frozen') return false;
+    held.state = 'serving';
+    return true;
   }
 
   release(slot: number): void {

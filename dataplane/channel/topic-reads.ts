@@ -24,7 +24,7 @@ export class TopicReads {
   #closed = false;
 
   constructor({ log, directory }: Pick<Store, 'log' | 'directory'>, clock: Clock, random: Random) {
-    this.heads = new BulkReader(async (queries) => {
+    this.heads = new BulkReader(clock, async (queries) => {
       const topics = queries.map((q) => q.topic);
       for (let failures = 0; ; failures++) {
         try {
@@ -36,16 +36,16 @@ export class TopicReads {
         }
       }
     });
-    this.channels = new BulkReader(async (queries) => {
+    this.channels = new BulkReader(clock, async (queries) => {
       const rows = await log.channels(queries.map((q) => q.topic));
       return queries.map(({ topic }) => rows.get(topic));
     });
-    this.projected = new BulkReader(async (queries) => {
+    this.projected = new BulkReader(clock, async (queries) => {
       const seqs = await log.projectedSeqs(queries.map((q) => q.topic));
       return queries.map(({ topic }) => seqs.get(topic) ?? 0);
     });
-    this.members = new BulkReader((queries) => log.areMembers(queries));
-    this.homes = new BulkReader(async (queries) => {
+    this.members = new BulkReader(clock, (queries) => log.areMembers(queries));
+    this.homes = new BulkReader(clock, async (queries) => {
       const byWorkspace = Map.groupBy(queries, (q) => q.workspace);
       const found = new Map<WorkspaceId, ReadonlyMap<UserId, unknown>>();
       for (const [workspace, some] of byWorkspace)

@@ -18,18 +18,27 @@ const ACTOR = { workspace: WORKSPACE, user: userId(1n), roles: ['member'] };
 const member = (name: string): RouteMember => ({ incarnation: name, address: `${name}:1`, zone: 'z', cell: 'c' });
 const NOT_READY: Response = { ok: false, error: { code: 'not_ready', details: {} } };
 
-/** Time stands still: nothing is tried again because a while has passed. */
-const stopped: Clock = {
-  wallMs: () => 0,
-  monotonicMs: () => 0,
-  after: () => ({ cancel: () => {} }),
-  every: () => ({ cancel: () => {} }),
-};
+/** Time stands still: nothing is tried again because a while has passed, unless the test says that one has. */
+function stoppedClock(): { clock: Clock; due(): void } {
+  const waiting = new Set<() => void>();
+  const after = (_: number, run: () => void) => {
+    waiting.add(run);
+    return { cancel: () => void waiting.delete(run) };
+  };
+  const due = (): void => {
+    for (const run of [...waiting]) {
+      waiting.delete(run);
+      run();
+    }
+  };
+  return { clock: { wallMs: () => 0, monotonicMs: () => 0, after, every: () => ({ cancel: () => {} }) }, due };
+}
 
 /** A channel server as its peers see it: it answers requests when told to. */
 class Server {
   readonly asked: { header: Header; request: Request }[] = [];
   readonly member: RouteMember;
+  dead = false;
   #client: LinkHandlers | undefined;
 
   constructor(name: string) {
@@ -53,6 +62,7 @@ class Server {
     for (const frame of ownedFrames(RING, this.member, [{ slot, epoch }])) this.#client?.frame(frame);
   }
   die(): void {
+    this.dead = true;
     this.#client?.closed('killed');
   }
   #received(frame: Uint8Array): void {
@@ -66,6 +76,7 @@ class Server {
 /** Topics of one slot, an owner and its standby, and a table that the test changes. */
 async function world() {
   const [owner, standby] = [new Server('owner'), new Server('standby')];
+  const { clock, due } = stoppedClock();
   const servers = new Map([owner, standby].map((s) => [s.member.address, s]));
   const first = topicId('C', 1n);
   const slot = slotOf(first);
@@ -82,9 +93,16 @@ async function world() {
     },
   } as Partial<ControlSource> as ControlSource;
   const client = new LinkedOwnerClient({
-    ...{ control, clock: stopped, random: { next: () => 0.5, hex: () => '' }, log: pino({ level: 'silent' }) },
+    ...{ control, clock, random: { next: () => 0.5, hex: () => '' }, log: pino({ level: 'silent' }) },
     hello: { role: 'gateway', incarnation: 'g', zone: 'z', cell: 'c', pod: 'g' },
-    transport: { listen: () => assert.fail(), connect: (address) => Promise.resolve(servers.get(address)!.connect()) },
+    transport: {
+      listen: () => assert.fail(),
+      connect: async (address) => {
+        const server = servers.get(address);
+        if (server?.dead !== false) throw new Error('refused');
+        return server.connect();
+      },
+    },
   });
   const tabled = (epoch: number, by: Server): void => {
     Object.assign(route, { epoch, owner: by.member, standby: undefined });
@@ -92,16 +110,18 @@ async function world() {
   };
   client.typing({ ring: RING, topic: first, actor: ACTOR }); // dials both
   await new Promise(setImmediate);
-  return { owner, standby, client, topics, slot, tabled };
+  return { owner, standby, client, topics, slot, tabled, due };
 }
 const topicsOf = (server: Server): (TopicId | undefined)[] => server.asked.map(({ header }) => header.topic);
 
-test('of the topics of a dead owner one for each slot asks the standby; all do once it serves', async () => {
-  const { owner, standby, client, topics, slot } = await world();
+test('of the topics of a dead owner one for each slot asks after a while; all do once somebody serves', async () => {
+  const { owner, standby, client, topics, slot, due } = await world();
   const all = topics.map((topic) => client.subscriptions.add(RING, topic, ACTOR));
   owner.answer({ ok: true, result: { head: 7, denied: [] } });
   await Promise.all(all);
   owner.die();
+  assert.deepEqual(topicsOf(standby), [], 'it cannot have claimed yet');
+  due();
   assert.deepEqual(topicsOf(standby), [topics[0]]);
   standby.answer(NOT_READY);
   assert.deepEqual(topicsOf(standby), []);

@@ -11,8 +11,7 @@ function askers(turns: SubscribeTurns, count: number, slots: number, at: { peer:
   const asking = new Set<Asker>();
   const all = Array.from({ length: count }, (_, i): Asker => {
     const asker = {
-      ring: 'r',
-      slot: i % slots,
+      slotKey: `r ${i % slots}`,
       turn: (): void => {
         if (!asking.has(asker) && !turns.parks(asker) && turns.take(asker, at.peer)) asking.add(asker);
       },
@@ -31,7 +30,7 @@ test('a link has few requests in flight; each answer lets the next one go', () =
   for (const asker of asking) {
     served.push(asker);
     turns.answered(peer);
-    turns.open(asker);
+    turns.open(asker.slotKey);
     assert.ok(asking.size - served.length <= 64);
   }
   assert.equal(served.length, 200);
@@ -49,9 +48,9 @@ test('of a slot that nobody serves one asks again, until there is news of it', (
   assert.equal(probers, 1);
   for (const asker of all) asker.turn();
   assert.deepEqual([...asking], [all[0]], 'the prober');
-  turns.open({ ring: 'r', slot: 1 });
+  turns.open('r 1');
   assert.equal(asking.size, 1);
-  turns.open({ ring: 'r', slot: 0 });
+  turns.open('r 0');
   assert.equal(asking.size, 50);
 });
 

@@ -7,19 +7,42 @@ import type { PeerLink } from './peer-link.ts';
 
 const IN_FLIGHT = 64;
 
-export interface SlotOfRing {
-  readonly ring: string;
-  readonly slot: number;
-}
-
-export interface Asker extends SlotOfRing {
+export interface Asker {
+  readonly slotKey: string;
   /** It may ask now, if it still wants to. */
   turn(): void;
 }
 
+/** First in, first out, each once. Not a Set alone: to take its first again and again walks over all that were taken. */
+class Line {
+  readonly #members = new Set<Asker>();
+  #order: Asker[] = [];
+  #head = 0;
+
+  get empty(): boolean {
+    return this.#head === this.#order.length;
+  }
+  add(asker: Asker): void {
+    if (this.#members.has(asker)) return;
+    this.#members.add(asker);
+    this.#order.push(asker);
+  }
+  shift(): Asker | undefined {
+    const asker = this.#order[this.#head];
+    if (asker === undefined) return undefined;
+    this.#members.delete(asker);
+    this.#head++;
+    if (this.empty) {
+      this.#order = [];
+      this.#head = 0;
+    }
+    return asker;
+  }
+}
+
 interface Window {
   inFlight: number;
-  waiting: Set<Asker>;
+  waiting: Line;
 }
 
 interface Refused {
@@ -34,7 +57,7 @@ export class SubscribeTurns {
 
   /** Another one asks for its slot, which nobody serves: it will get its turn. */
   parks(asker: Asker): boolean {
-    const refused = this.#refused.get(slotKey(asker));
+    const refused = this.#refused.get(asker.slotKey);
     if (refused === undefined || refused.prober === asker) return false;
     refused.parked.add(asker);
     return true;
@@ -55,29 +78,26 @@ export class SubscribeTurns {
   answered(peer: PeerLink): void {
     const window = this.#window(peer);
     window.inFlight--;
-    for (const next of window.waiting) {
-      if (window.inFlight >= IN_FLIGHT) break;
-      window.waiting.delete(next);
-      next.turn();
-    }
-    if (window.inFlight === 0 && window.waiting.size === 0) this.#windows.delete(peer);
+    while (window.inFlight < IN_FLIGHT && !window.waiting.empty) window.waiting.shift()?.turn();
+    if (window.inFlight === 0 && window.waiting.empty) this.#windows.delete(peer);
   }
 
   /** Nobody serves the slot there. True: it is this one that is to ask again, after a pause. */
   refused(asker: Asker): boolean {
-    const key = slotKey(asker);
-    const refused = this.#refused.get(key);
-    if (refused === undefined) this.#refused.set(key, { prober: asker, parked: new Set() });
+    if (!this.#refused.has(asker.slotKey)) this.#refused.set(asker.slotKey, { prober: asker, parked: new Set() });
     return !this.parks(asker);
   }
 
   /** Somebody serves the slot, or there is news of it: all who were held back go on. */
-  open(at: SlotOfRing): void {
-    this.#open(slotKey(at));
+  open(slotKey: string): void {
+    const refused = this.#refused.get(slotKey);
+    if (refused === undefined) return;
+    this.#refused.delete(slotKey);
+    for (const asker of refused.parked) asker.turn();
   }
 
   openAll(): void {
-    for (const key of [...this.#refused.keys()]) this.#open(key);
+    for (const slotKey of [...this.#refused.keys()]) this.open(slotKey);
   }
 
   /** The link is down: who waited for it asks elsewhere. */
@@ -85,33 +105,23 @@ export class SubscribeTurns {
     const window = this.#windows.get(peer);
     if (window === undefined) return;
     const { waiting } = window;
-    window.waiting = new Set();
-    for (const asker of waiting) asker.turn();
+    window.waiting = new Line();
+    while (!waiting.empty) waiting.shift()?.turn();
   }
 
-  /** It wants nothing any more. */
+  /** It wants nothing any more: a turn that comes to it passes to the next. */
   leave(asker: Asker): void {
-    for (const { waiting } of this.#windows.values()) waiting.delete(asker);
-    const refused = this.#refused.get(slotKey(asker));
+    const refused = this.#refused.get(asker.slotKey);
     refused?.parked.delete(asker);
-    if (refused?.prober === asker) this.open(asker);
-  }
-
-  #open(key: string): void {
-    const refused = this.#refused.get(key);
-    if (refused === undefined) return;
-    this.#refused.delete(key);
-    for (const asker of refused.parked) asker.turn();
+    if (refused?.prober === asker) this.open(asker.slotKey);
   }
 
   #window(peer: PeerLink): Window {
     let window = this.#windows.get(peer);
     if (window === undefined) {
-      window = { inFlight: 0, waiting: new Set() };
+      window = { inFlight: 0, waiting: new Line() };
       this.#windows.set(peer, window);
     }
     return window;
   }
 }
-
-export const slotKey = ({ ring, slot }: SlotOfRing): string => `${ring} ${slot}`;

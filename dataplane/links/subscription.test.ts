@@ -30,7 +30,7 @@ test('who asks for a topic of another workspace does not speak for those whose i
     pick: () => ({ peer, owner: undefined, epoch: 1 }),
   };
   const subscription = new Subscription(
-    { ring: 'r', topic: topicId('C', 9n), slot: 0 },
+    { ring: 'r', topic: topicId('C', 9n), slot: 0, slotKey: 'r 0' },
     routing,
     new SubscribeTurns(),
     {

@@ -14,8 +14,9 @@ import { type Answer, type PeerLink, UNORDERED } from './peer-link.ts';
 import type { Asker, SubscribeTurns } from './subscribe-turns.ts';
 import type { Routing } from './topic-queue.ts';
 
-/** Whoever comes to serve the slot says so by itself; of a dead owner's thousands of slots each asks again. */
-const RETRY_BASE_MS = 250;
+const RETRY_BASE_MS = 20;
+/** Who comes to serve a slot says so by itself, and so does a link that is up: of a dead owner's slots each would ask. */
+const NEWS_BASE_MS = 1_000;
 const RETRY_MAX_MS = 2_000;
 const MEMBER_BYTES = 8;
 
@@ -36,6 +37,7 @@ export class Subscription implements Asker {
   readonly ring: string;
   readonly topic: TopicId;
   readonly slot: number;
+  readonly slotKey: string;
   readonly #routing: Routing;
   readonly #turns: SubscribeTurns;
   readonly #listener: TopicListener;
@@ -52,7 +54,7 @@ export class Subscription implements Asker {
   #closed = false;
 
   constructor(
-    at: { ring: string; topic: TopicId; slot: number },
+    at: { ring: string; topic: TopicId; slot: number; slotKey: string },
     routing: Routing,
     turns: SubscribeTurns,
     listener: TopicListener,
@@ -60,6 +62,7 @@ export class Subscription implements Asker {
     this.ring = at.ring;
     this.topic = at.topic;
     this.slot = at.slot;
+    this.slotKey = at.slotKey;
     this.#routing = routing;
     this.#turns = turns;
     this.#listener = listener;
@@ -114,8 +117,7 @@ export class Subscription implements Asker {
   peerDown(peer: PeerLink): void {
     if (this.#peer !== peer) return;
     this.#peer = undefined;
-    this.#turns.refused(this);
-    this.#pump();
+    if (this.#asked === undefined && this.#turns.refused(this)) this.#later(NEWS_BASE_MS);
   }
 
   event(header: Header, frame: Uint8Array, knownEpoch: number): void {
@@ -160,7 +162,7 @@ export class Subscription implements Asker {
     const route = this.#routing.pick(this.ring, this.slot);
     const peer = this.#peer ?? route.peer;
     if (peer === undefined || !peer.up) {
-      this.#later();
+      this.#later(NEWS_BASE_MS);
       return;
     }
     if (!this.#turns.take(this, peer)) return;
@@ -194,14 +196,10 @@ export class Subscription implements Asker {
 
   #answered(peer: PeerLink, answer: Answer, header: Header | undefined, waiting: Map<UserId, Waiter[]>): void {
     if (answer === undefined || (!answer.ok && ERRORS[answer.error.code].retryable)) {
-      this.#peer = undefined;
-      const news = answer !== undefined && this.#routing.moved(answer);
-      if (this.#asked !== undefined) return; // rerouted by the news already
-      if (news) this.#pump();
-      else if (answer === undefined || this.#turns.refused(this)) this.#later();
+      this.#refused(answer);
       return;
     }
-    this.#turns.open(this);
+    this.#turns.open(this.slotKey);
     this.#failures = 0;
     if (!answer.ok) {
       const error = new ChatError(answer.error.code, answer.error.details);
@@ -225,6 +223,15 @@ export class Subscription implements Asker {
     this.#pump();
   }
 
+  /** For now, or the link was lost. */
+  #refused(answer: Answer): void {
+    this.#peer = undefined;
+    const news = answer !== undefined && this.#routing.moved(answer);
+    if (this.#asked !== undefined) return; // rerouted by the news already
+    if (news) this.#pump();
+    else if (this.#turns.refused(this)) this.#later(tellsByItself(answer) ? NEWS_BASE_MS : RETRY_BASE_MS);
+  }
+
   #admit(user: UserId, waiters: readonly Waiter[], head: number): void {
     const known = this.#users.get(user);
     if (known !== undefined) {
@@ -241,15 +248,19 @@ export class Subscription implements Asker {
     if (known?.confirmed) this.#listener.denied(this.topic, user);
   }
 
-  #later(): void {
+  #later(baseMs: number): void {
     if (this.#retry !== undefined) return;
-    const delay = backoffMs(this.#failures++, RETRY_BASE_MS, RETRY_MAX_MS, this.#routing.random);
+    const delay = backoffMs(this.#failures++, baseMs, RETRY_MAX_MS, this.#routing.random);
     this.#retry = this.#routing.clock.after(delay, () => {
       this.#retry = undefined;
       this.#pump();
     });
   }
 }
+
+/** What is over when a server says that it serves, or a link comes up. */
+const tellsByItself = (answer: Answer): boolean =>
+  answer === undefined || (!answer.ok && ['moved', 'not_ready', 'fenced', 'link_lost'].includes(answer.error.code));
 
 function toEvent(topic: TopicId, header: Header, frame: Uint8Array): TopicEvent {
   const body = bodyOf(frame);

@@ -7,7 +7,7 @@ import { bodyOf, type Header } from '../protocol/frames.ts';
 import type { Actor } from '../protocol/operations.ts';
 import type { TopicListener, TopicSubscriptions } from '../protocol/owner-client.ts';
 import type { PeerLink } from './peer-link.ts';
-import { SubscribeTurns, slotKey } from './subscribe-turns.ts';
+import { SubscribeTurns } from './subscribe-turns.ts';
 import { Subscription } from './subscription.ts';
 import type { Routing } from './topic-queue.ts';
 
@@ -81,15 +81,16 @@ export class Subscriptions implements TopicSubscriptions {
   /** There is news of who serves these slots. */
   reroute(ring: string, slots: Iterable<number>): void {
     for (const slot of slots) {
-      this.#turns.open({ ring, slot });
-      for (const subscription of [...(this.#bySlot.get(slotKey({ ring, slot })) ?? [])]) subscription.reroute();
+      const key = slotKey(ring, slot);
+      for (const subscription of [...(this.#bySlot.get(key) ?? [])]) subscription.reroute();
+      this.#turns.open(key);
     }
   }
 
   /** A link came up: any slot may be served there. */
   rerouteAll(): void {
-    this.#turns.openAll();
     for (const subscription of [...this.#topics.values()]) subscription.reroute();
+    this.#turns.openAll();
   }
 
   peerDown(peer: PeerLink): void {
@@ -106,7 +107,8 @@ export class Subscriptions implements TopicSubscriptions {
   #subscription(ring: string, topic: TopicId): Subscription {
     let subscription = this.#topics.get(topic);
     if (subscription === undefined) {
-      const at = { ring, topic, slot: slotOf(topic) };
+      const slot = slotOf(topic);
+      const at = { ring, topic, slot, slotKey: slotKey(ring, slot) };
       subscription = new Subscription(at, this.#options.routing, this.#turns, {
         event: (event) => this.#options.listener.event(event),
         transient: (id, json) => this.#options.listener.transient(id, json),
@@ -117,8 +119,8 @@ export class Subscriptions implements TopicSubscriptions {
         },
       });
       this.#topics.set(topic, subscription);
-      const ofSlot = this.#bySlot.get(slotKey(at)) ?? new Set();
-      this.#bySlot.set(slotKey(at), ofSlot.add(subscription));
+      const ofSlot = this.#bySlot.get(at.slotKey) ?? new Set();
+      this.#bySlot.set(at.slotKey, ofSlot.add(subscription));
     }
     return subscription;
   }
@@ -126,9 +128,11 @@ export class Subscriptions implements TopicSubscriptions {
   #dropIfEmpty(subscription: Subscription): void {
     if (!subscription.empty || this.#topics.get(subscription.topic) !== subscription) return;
     this.#topics.delete(subscription.topic);
-    const ofSlot = this.#bySlot.get(slotKey(subscription));
+    const ofSlot = this.#bySlot.get(subscription.slotKey);
     ofSlot?.delete(subscription);
-    if (ofSlot?.size === 0) this.#bySlot.delete(slotKey(subscription));
+    if (ofSlot?.size === 0) this.#bySlot.delete(subscription.slotKey);
     subscription.close(new ChatError('channel_not_found'));
   }
 }
+
+const slotKey = (ring: string, slot: number): string => `${ring} ${slot}`;
