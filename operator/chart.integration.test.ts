@@ -111,6 +111,37 @@ test('optional parts render', () => {
   }
 });
 
+test('other namespaces reach the client port of the edges, the metrics of all others, and nothing else', () => {
+  const policies = rendered(...STORE, '--set', 'networkPolicy.enabled=true')
+    .filter((o) => o.kind === 'NetworkPolicy')
+    .map((o) => o.spec as unknown as NetworkPolicySpec);
+  const open = (component: string): (string | undefined)[] => {
+    const labels = { 'app.kubernetes.io/name': 'chatcells', 'app.kubernetes.io/component': component };
+    return policies
+      .filter(({ podSelector }) => selects(podSelector, labels))
+      .flatMap(({ ingress }) => ingress)
+      .filter(({ from }) => from === undefined || from.some((peer) => peer.namespaceSelector !== undefined))
+      .flatMap(({ ports = [{ port: undefined }] }) => ports.map(({ port }) => port));
+  };
+  for (const component of ['operator', 'controlplane', 'gateway', 'channel', 'api'])
+    assert.deepEqual(open(component), ['admin'], component);
+  assert.deepEqual(open('edge'), ['http']);
+});
+interface NetworkPolicySpec {
+  podSelector: Selector;
+  ingress: { from?: { podSelector?: Selector; namespaceSelector?: object }[]; ports?: { port: string }[] }[];
+}
+interface Selector {
+  matchLabels?: Record<string, string>;
+  matchExpressions?: { key: string; operator: string; values: string[] }[];
+}
+const selects = ({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Record<string, string>): boolean =>
+  Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+  matchExpressions.every(({ key, operator, values }) => {
+    assert.equal(operator, 'NotIn');
+    return !values.includes(labels[key]!);
+  });
+
 const bad: [what: string, args: string[], words: RegExp][] = [
   ['an unknown key', ['--set', 'operatr.replicas=2'], /operatr/],
   ['an unknown key inside', ['--set', 'operator.replica=2'], /replica/],

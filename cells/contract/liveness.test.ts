@@ -90,6 +90,14 @@ test('an observer that was late counts the time in which the others have beaten'
   assert.deepEqual([...rig.poll(['a'], 900, 0, 2).dead], ['a'], '900 + 500 + 900 ms');
 });
 
+test('after a poll that failed the beats of the others prove nothing: they have been counted while none was written', () => {
+  const rig = new Rig('a', 'b', 'c', 'd');
+  rig.fail();
+  assert.equal(rig.poll(['a'], 1_800, 0, 7).dead.size, 0);
+  assert.equal(rig.rounds(2, ['a']).dead.size, 0);
+  assert.deepEqual([...rig.poll(['a']).dead], ['a']);
+});
+
 test('one member that has beaten on while the others were late proves nothing', () => {
   const rig = new Rig('a', 'b', 'c', 'd');
   rig.counters.set('b', 50);

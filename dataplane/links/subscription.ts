@@ -15,9 +15,12 @@ import type { Asker, SubscribeTurns } from './subscribe-turns.ts';
 import type { Routing } from './topic-queue.ts';
 
 const RETRY_BASE_MS = 20;
-/** Who comes to serve a slot says so by itself, and so does a link that is up: of a dead owner's slots each would ask. */
-const NEWS_BASE_MS = 1_000;
 const RETRY_MAX_MS = 2_000;
+/**
+ * Who comes to serve a slot says so by itself, and so does a link that comes up: asking again is for the case that this
+ * was never heard. Later than a takeover as a rule, or each of a dead owner's thousands of slots would ask in vain.
+ */
+const UNHEARD_MS = 6_000;
 const MEMBER_BYTES = 8;
 
 interface Waiter {
@@ -117,7 +120,7 @@ export class Subscription implements Asker {
   peerDown(peer: PeerLink): void {
     if (this.#peer !== peer) return;
     this.#peer = undefined;
-    if (this.#asked === undefined && this.#turns.refused(this)) this.#later(NEWS_BASE_MS);
+    if (this.#asked === undefined && this.#turns.refused(this)) this.#later(UNHEARD_MS);
   }
 
   event(header: Header, frame: Uint8Array, knownEpoch: number): void {
@@ -162,7 +165,7 @@ export class Subscription implements Asker {
     const route = this.#routing.pick(this.ring, this.slot);
     const peer = this.#peer ?? route.peer;
     if (peer === undefined || !peer.up) {
-      this.#later(NEWS_BASE_MS);
+      this.#later(UNHEARD_MS);
       return;
     }
     if (!this.#turns.take(this, peer)) return;
@@ -229,7 +232,7 @@ export class Subscription implements Asker {
     const news = answer !== undefined && this.#routing.moved(answer);
     if (this.#asked !== undefined) return; // rerouted by the news already
     if (news) this.#pump();
-    else if (this.#turns.refused(this)) this.#later(tellsByItself(answer) ? NEWS_BASE_MS : RETRY_BASE_MS);
+    else if (this.#turns.refused(this)) this.#later(tellsByItself(answer) ? UNHEARD_MS : RETRY_BASE_MS);
   }
 
   #admit(user: UserId, waiters: readonly Waiter[], head: number): void {
@@ -250,7 +253,7 @@ export class Subscription implements Asker {
 
   #later(baseMs: number): void {
     if (this.#retry !== undefined) return;
-    const delay = backoffMs(this.#failures++, baseMs, RETRY_MAX_MS, this.#routing.random);
+    const delay = backoffMs(this.#failures++, baseMs, Math.max(baseMs, RETRY_MAX_MS), this.#routing.random);
     this.#retry = this.#routing.clock.after(delay, () => {
       this.#retry = undefined;
       this.#pump();
