@@ -50,8 +50,6 @@ export class Liveness {
   readonly #maxGapMs: number;
   readonly #tracks = new Map<string, Track>();
   #lastPollAt: number | undefined;
-  /** The last poll failed. */
-  #failed = false;
   #storeSuspectSince: number | undefined;
 
   constructor(policy: LivenessPolicy) {
@@ -64,17 +62,18 @@ export class Liveness {
 
   /**
    * One successful poll: all rows of the ring (own row included), the own monotonic time at which the read completed,
-   * and how long the read took. Rows that are gone are forgotten.
+   * and how long the read took. Rows that are gone are forgotten. `storeWell`: what this process itself has written and
+   * read since the last poll came through in time.
    */
-  observe(beats: readonly Beat[], nowMonotonicMs: number, ownReadDelayMs = 0): Verdict {
+  observe(beats: readonly Beat[], nowMonotonicMs: number, ownReadDelayMs = 0, storeWell = false): Verdict {
     const gap = Math.max(nowMonotonicMs - (this.#lastPollAt ?? nowMonotonicMs), ownReadDelayMs);
     this.#lastPollAt = nowMonotonicMs;
     const beaten = this.#take(beats, nowMonotonicMs);
     // Stopped, starved or kept waiting: what kept the observer may have kept the others. A late poll counts for as long
     // as those that beat have beaten meanwhile, and at least as one in time: an observer that is always late would else
-    // never find anybody dead. A store that has just failed has kept all of them, however often they tried.
-    const witnessedMs = this.#failed ? 0 : beaten * this.#heartbeatMs;
-    this.#failed = false;
+    // never find anybody dead. A store that is not well has kept all of them, however often they tried: beats are counted
+    // as they are tried.
+    const witnessedMs = storeWell ? beaten * this.#heartbeatMs : 0;
     if (gap > this.#maxGapMs) this.#forgive(gap - Math.max(witnessedMs, this.#pollMs), nowMonotonicMs);
     // The rows are at least as fresh as the start of the read: silence is a lower bound.
     return this.#judge(nowMonotonicMs - ownReadDelayMs, nowMonotonicMs);
@@ -83,7 +82,6 @@ export class Liveness {
   /** One failed poll: what could not be seen is not counted. */
   observeFailure(nowMonotonicMs: number): Verdict {
     this.#lastPollAt = nowMonotonicMs;
-    this.#failed = true;
     this.#storeSuspectSince = undefined;
     this.#restartSilent(nowMonotonicMs);
     return this.#verdict('failed');

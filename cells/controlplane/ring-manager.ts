@@ -309,7 +309,7 @@ const hasLost = (
   now: ReadonlyMap<string, boolean>,
   dead: ReadonlySet<string>,
 ): boolean =>
-  [...now.keys()].some((incarnation) => dead.has(incarnation)) ||
+  [...now].some(([incarnation, leaving]) => !leaving && dead.has(incarnation)) ||
   [...before].some(([incarnation, leaving]) => !leaving && !now.has(incarnation));
 
 /** Slot → Pod. */

@@ -104,3 +104,16 @@ test('what is only loaded again rests for as long as its query took; what somebo
   for (const query of queries) query.answer();
   await Promise.all(asked);
 });
+
+test('a query that took long because the store was away costs the next no more than a short rest', async () => {
+  const { reader, queries, rests } = readerByHand(60_000);
+  const asked = reader.get({ topic: topic(1) }, false);
+  await turn();
+  queries[0]!.answer();
+  await asked;
+  await turn();
+  assert.deepEqual(
+    rests.map((r) => r.ms),
+    [250],
+  );
+});

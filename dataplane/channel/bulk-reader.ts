@@ -7,6 +7,8 @@ import { type Clock, sleep } from '../../cells/contract/clock.ts';
 import type { TopicId } from '../../cells/contract/ids.ts';
 
 const PER_QUERY = 500;
+/** A query that has outwaited a store that was away says nothing of how busy it is. */
+const MAX_REST_MS = 250;
 
 interface Waiting<Q, V> {
   query: Q;
@@ -65,7 +67,8 @@ export class BulkReader<Q extends { topic: TopicId }, V> {
       } catch (e: unknown) {
         for (const { reject } of some) reject(e);
       }
-      if (lane === this.#background) await sleep(this.#clock, this.#clock.monotonicMs() - began);
+      const tookMs = this.#clock.monotonicMs() - began;
+      if (lane === this.#background) await sleep(this.#clock, Math.min(tookMs, MAX_REST_MS));
     }
     lane.reading = false;
   }

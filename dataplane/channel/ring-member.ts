@@ -68,6 +68,9 @@ export class RingMember {
   #beatFailed = false;
   #beating = false;
   #beatDue = false;
+  #beatBegan: number | undefined;
+  /** Something that was read or written since the last poll failed, or took longer than the interval. */
+  #storeSlow = false;
   #ticking = false;
   #pollDue = false;
   #verdict: Verdict | undefined;
@@ -193,6 +196,9 @@ export class RingMember {
   }
 
   async #beatOnce(): Promise<void> {
+    const { clock } = this.#o;
+    const began = clock.monotonicMs();
+    this.#beatBegan = began;
     try {
       const state = this.#leaving || this.#clockCheck.off ? 'leaving' : 'serving';
       const counter = ++this.#counter;
@@ -203,6 +209,16 @@ export class RingMember {
       if (!this.#beatFailed) this.#o.log.warn({ err }, 'heartbeat not written');
       this.#beatFailed = true;
     }
+    this.#beatBegan = undefined;
+    if (this.#beatFailed || clock.monotonicMs() - began > this.#o.heartbeatMs) this.#storeSlow = true;
+  }
+
+  /** Whether the store has been well to this server since the last poll, which has just been read in `readMs`. */
+  #storeWell(now: number, readMs: number): boolean {
+    const beating = this.#beatBegan === undefined ? 0 : now - this.#beatBegan;
+    const well = !this.#storeSlow && Math.max(beating, readMs) <= this.#o.heartbeatMs;
+    this.#storeSlow = false;
+    return well;
   }
 
   async #pollWhenDue(): Promise<void> {
@@ -225,11 +241,12 @@ export class RingMember {
       if (this.#ticks++ % SKEW_EVERY_TICKS === 0) await this.#clockCheck.look();
       const rows = await store.ring.heartbeats(row.ring, this.#withinMs);
       const now = clock.monotonicMs();
-      this.#verdict = this.#liveness.observe(rows, now, now - before);
+      this.#verdict = this.#liveness.observe(rows, now, now - before, this.#storeWell(now, now - before));
       this.#countRowless(rows);
       this.#leavers = new Set(rows.filter((r) => r.state === 'leaving').map((r) => r.incarnation));
       this.#answered = true;
     } catch {
+      this.#storeSlow = true;
       this.#verdict = this.#liveness.observeFailure(clock.monotonicMs());
       this.#rowless.clear();
       this.#plantAllSilent = this.#o.plants.has('failover-on-dead-store');

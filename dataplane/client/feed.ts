@@ -128,9 +128,9 @@ export class Feed {
     // it is after the end of a membership: a new one begins with its own event, not with what we posted in it.
     const cursor = known?.ended ? undefined : known;
     const due = cursor?.offer(seq, { event, text: undefined, post });
-    if (cursor === undefined) this.#recordAck(channel, post, { ts, seq }, 'http');
-    else if (due === undefined) this.#recordAck(channel, post, { ts, seq }, 'socket');
-    else this.#deliver(channel, due);
+    if (due !== undefined) this.#deliver(channel, due);
+    // Its event has come and waits for what is before it: that will be the delivery.
+    else this.#recordAck(channel, post, { ts, seq }, cursor !== undefined && seq <= cursor.last ? 'socket' : 'http');
     if (cursor?.behind) this.#behind();
   }
 

@@ -113,6 +113,29 @@ describe('posts', () => {
     assert.equal((await post).seq, 1);
   });
 
+  it('acknowledged while its event waits for a place that is being read: the event is the delivery', async () => {
+    const { bench, seen, records } = watched();
+    bench.methods['conversations.history'] = () => ({ ok: true, messages: [message(1)], has_more: false });
+    await bench.start();
+    const post = bench.client.post(CHANNEL, 'mine', { clientMsgId: 'k' });
+    bench.socket.send({ type: 'gap', channel: CHANNEL, oldest_seq: 0, latest_seq: 1 });
+    bench.message(2, { user: ME, client_msg_id: 'k' });
+    acked(bench, 0, 2);
+    assert.equal((await post).seq, 2);
+    await bench.clock.pass(100);
+    assert.deepEqual(seqs(seen), [1, 2]);
+    const told = records.flatMap((r) => ('seq' in r && r.topic === CHANNEL ? [[r.kind, r.seq]] : []));
+    assert.deepEqual(told.slice(-3), [
+      ['ack', 2],
+      ['event', 1],
+      ['event', 2],
+    ]);
+    assert.partialDeepStrictEqual(
+      records.find((r) => r.kind === 'ack'),
+      { via: 'http' },
+    );
+  });
+
   it('to a channel that is not followed yet: acknowledged, and the event still comes', async () => {
     const { bench, seen, records } = watched();
     await bench.start();

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import type { Clock } from '../../cells/contract/clock.ts';
 import type { ControlSource, RouteMember } from '../../cells/contract/control.ts';
+import type { ChatError } from '../../cells/contract/errors.ts';
 import { type TopicId, topicId, userId, workspaceId } from '../../cells/contract/ids.ts';
 import { slotOf } from '../../cells/contract/slot.ts';
 import { ownedFrames } from '../channel/owned-frames.ts';
@@ -19,19 +20,20 @@ const member = (name: string): RouteMember => ({ incarnation: name, address: `${
 const NOT_READY: Response = { ok: false, error: { code: 'not_ready', details: {} } };
 
 /** Time stands still: nothing is tried again because a while has passed, unless the test says that one has. */
-function stoppedClock(): { clock: Clock; due(): void } {
-  const waiting = new Set<() => void>();
-  const after = (_: number, run: () => void) => {
-    waiting.add(run);
+function stoppedClock(): { clock: Clock; due(): void; pauses(): number[] } {
+  const waiting = new Map<() => void, number>();
+  const after = (ms: number, run: () => void) => {
+    waiting.set(run, ms);
     return { cancel: () => void waiting.delete(run) };
   };
   const due = (): void => {
-    for (const run of [...waiting]) {
+    for (const run of [...waiting.keys()]) {
       waiting.delete(run);
       run();
     }
   };
-  return { clock: { wallMs: () => 0, monotonicMs: () => 0, after, every: () => ({ cancel: () => {} }) }, due };
+  const pauses = (): number[] => [...waiting.values()];
+  return { clock: { wallMs: () => 0, monotonicMs: () => 0, after, every: () => ({ cancel: () => {} }) }, due, pauses };
 }
 
 /** A channel server as its peers see it: it answers requests when told to. */
@@ -39,6 +41,8 @@ class Server {
   readonly asked: { header: Header; request: Request }[] = [];
   readonly member: RouteMember;
   dead = false;
+  /** It says hello when told to: until then its link is not up. */
+  quiet = false;
   #client: LinkHandlers | undefined;
 
   constructor(name: string) {
@@ -52,6 +56,9 @@ class Server {
         this.#client = client;
       },
     };
+  }
+  hello(): void {
+    this.#client?.frame(encodeFrame({ kind: KIND.hello }, '{}'));
   }
   /** Answers all that have been asked so far. */
   answer(response: Response): void {
@@ -67,16 +74,17 @@ class Server {
   }
   #received(frame: Uint8Array): void {
     const header = decodeHeader(frame)!;
-    if (header.kind === KIND.hello) queueMicrotask(() => this.#client?.frame(encodeFrame({ kind: KIND.hello }, '{}')));
+    if (header.kind === KIND.hello && !this.quiet) queueMicrotask(() => this.hello());
     if (header.kind === KIND.request)
       this.asked.push({ header, request: JSON.parse(bodyOf(frame).toString()) as Request });
   }
 }
 
 /** Topics of one slot, an owner and its standby, and a table that the test changes. */
-async function world() {
+async function world({ quiet = false } = {}) {
   const [owner, standby] = [new Server('owner'), new Server('standby')];
-  const { clock, due } = stoppedClock();
+  owner.quiet = quiet;
+  const { clock, due, pauses } = stoppedClock();
   const servers = new Map([owner, standby].map((s) => [s.member.address, s]));
   const first = topicId('C', 1n);
   const slot = slotOf(first);
@@ -110,7 +118,7 @@ async function world() {
   };
   client.typing({ ring: RING, topic: first, actor: ACTOR }); // dials both
   await new Promise(setImmediate);
-  return { owner, standby, client, topics, slot, tabled, due };
+  return { owner, standby, client, topics, slot, tabled, due, pauses };
 }
 const topicsOf = (server: Server): (TopicId | undefined)[] => server.asked.map(({ header }) => header.topic);
 
@@ -142,10 +150,50 @@ test('who was refused before the claim goes on with it, though the table has nam
   tabled(2, standby);
   for (let i = 0; i < 3; i++) standby.answer(NOT_READY);
   assert.equal(standby.asked.length, 0);
+  standby.owns(slot, 1);
+  assert.equal(standby.asked.length, 0, 'an older claim is no news');
   standby.owns(slot, 2);
   assert.deepEqual(standby.asked.map(({ request }) => request.op).sort(), ['post', 'subscribe']);
-  standby.owns(slot, 1);
-  assert.equal(standby.asked.length, 2, 'an older claim is no news');
   standby.answer({ ok: true, result: { head: 8, denied: [] } as never });
   assert.deepEqual(await posted, { head: 8, denied: [] });
+});
+
+test('who has asked another server goes to the owner when its link comes up, and does not wait for that answer', async () => {
+  const { owner, standby, client, topics, slot } = await world({ quiet: true });
+  const added = topics.map((topic) => client.subscriptions.add(RING, topic, ACTOR));
+  assert.deepEqual(topicsOf(standby), topics);
+  owner.hello();
+  owner.owns(slot, 1);
+  standby.answer(NOT_READY);
+  assert.deepEqual(topicsOf(owner), topics);
+  owner.answer({ ok: true, result: { head: 7, denied: [] } });
+  await Promise.all(added);
+  assert.equal(standby.asked.length, 0);
+});
+
+test('one that asks again goes on at once when another topic of the slot is served', async () => {
+  const { owner, client, topics } = await world();
+  const first = client.subscriptions.add(RING, topics[0]!, ACTOR);
+  owner.answer(NOT_READY);
+  const second = client.subscriptions.add(RING, topics[1]!, ACTOR);
+  assert.deepEqual(topicsOf(owner), [], 'the first asks for both, later');
+  owner.owns(slotOf(topics[0]!), 1);
+  assert.deepEqual(new Set(topicsOf(owner)), new Set(topics.slice(0, 2)));
+  owner.answer({ ok: true, result: { head: 7, denied: [] } });
+  await Promise.all([first, second]);
+});
+
+test('it asks again late where it will be told, and soon where it will not', async () => {
+  const { owner, client, topics, pauses, due } = await world();
+  const waits = (): number[] => pauses().filter((ms) => ms < 10_000);
+  const added = client.subscriptions.add(RING, topics[0]!, ACTOR);
+  owner.answer({ ok: false, error: { code: 'store_unavailable', details: {} } });
+  assert.deepEqual(waits(), [15]);
+  const given = added.catch((e: ChatError) => e.code);
+  due(); // the deadline of the caller as well
+  assert.equal(await given, 'deadline_exceeded');
+  const again = client.subscriptions.add(RING, topics[0]!, ACTOR).catch(() => {});
+  owner.answer(NOT_READY);
+  assert.deepEqual(waits(), [4_500]);
+  void again;
 });

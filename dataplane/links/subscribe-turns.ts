@@ -9,7 +9,7 @@ const IN_FLIGHT = 64;
 
 export interface Asker {
   readonly slotKey: string;
-  /** It may ask now, if it still wants to. */
+  /** It may ask now, if it still wants to, whatever pause it was making. */
   turn(): void;
 }
 
@@ -32,8 +32,8 @@ class Line {
     if (asker === undefined) return undefined;
     this.#members.delete(asker);
     this.#head++;
-    if (this.empty) {
-      this.#order = [];
+    if (this.#head * 2 >= this.#order.length) {
+      this.#order = this.#order.slice(this.#head);
       this.#head = 0;
     }
     return asker;
@@ -88,12 +88,12 @@ export class SubscribeTurns {
     return !this.parks(asker);
   }
 
-  /** Somebody serves the slot, or there is news of it: all who were held back go on. */
-  open(slotKey: string): void {
+  /** Somebody serves the slot, as `by` has found, or there is news of it: all the others go on. */
+  open(slotKey: string, by?: Asker): void {
     const refused = this.#refused.get(slotKey);
     if (refused === undefined) return;
     this.#refused.delete(slotKey);
-    for (const asker of refused.parked) asker.turn();
+    for (const asker of [refused.prober, ...refused.parked]) if (asker !== by) asker.turn();
   }
 
   openAll(): void {
@@ -113,7 +113,7 @@ export class SubscribeTurns {
   leave(asker: Asker): void {
     const refused = this.#refused.get(asker.slotKey);
     refused?.parked.delete(asker);
-    if (refused?.prober === asker) this.open(asker.slotKey);
+    if (refused?.prober === asker) this.open(asker.slotKey, asker);
   }
 
   #window(peer: PeerLink): Window {

@@ -106,14 +106,19 @@ export class Subscription implements Asker {
   }
 
   turn(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
     this.#pump();
   }
 
   /** The route of the slot changed, or a link came up. */
   reroute(): void {
-    const { peer, epoch } = this.#routing.pick(this.ring, this.slot);
+    const { peer, owner, epoch } = this.#routing.pick(this.ring, this.slot);
+    if (peer === undefined) return;
     const at = this.#asked ?? this.#peer;
-    if (peer === undefined || (at?.up && epoch <= this.#epoch)) return;
+    // Another server was asked while the owner's link was down: what it answers would be no news by then.
+    const astray = this.#asked !== undefined && this.#asked !== peer && peer === owner;
+    if (at?.up && epoch <= this.#epoch && !astray) return;
     this.#restart();
   }
 
@@ -154,7 +159,7 @@ export class Subscription implements Asker {
   /** Sends what is to be asked, one request at a time. */
   #pump(): void {
     if (this.#closed || this.#asked !== undefined || this.#retry !== undefined || this.#users.size === 0) return;
-    if (this.#turns.parks(this)) return;
+    if (this.#peer === undefined && this.#turns.parks(this)) return;
     const whole = this.#peer === undefined;
     const due = [...this.#users.values()].filter((u) => whole || u.waiters.length > 0);
     // One request speaks for one workspace: whoever asks for a foreign topic must not speak for those whose it is. Users
@@ -202,7 +207,7 @@ export class Subscription implements Asker {
       this.#refused(answer);
       return;
     }
-    this.#turns.open(this.slotKey);
+    this.#turns.open(this.slotKey, this);
     this.#failures = 0;
     if (!answer.ok) {
       const error = new ChatError(answer.error.code, answer.error.details);
