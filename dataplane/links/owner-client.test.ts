@@ -171,18 +171,6 @@ test('who has asked another server goes to the owner when its link comes up, and
   assert.equal(standby.asked.length, 0);
 });
 
-test('one that asks again goes on at once when another topic of the slot is served', async () => {
-  const { owner, client, topics } = await world();
-  const first = client.subscriptions.add(RING, topics[0]!, ACTOR);
-  owner.answer(NOT_READY);
-  const second = client.subscriptions.add(RING, topics[1]!, ACTOR);
-  assert.deepEqual(topicsOf(owner), [], 'the first asks for both, later');
-  owner.owns(slotOf(topics[0]!), 1);
-  assert.deepEqual(new Set(topicsOf(owner)), new Set(topics.slice(0, 2)));
-  owner.answer({ ok: true, result: { head: 7, denied: [] } });
-  await Promise.all([first, second]);
-});
-
 test('it asks again late where it will be told, and soon where it will not', async () => {
   const { owner, client, topics, pauses, due } = await world();
   const waits = (): number[] => pauses().filter((ms) => ms < 10_000);

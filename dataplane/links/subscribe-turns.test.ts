@@ -74,3 +74,20 @@ test('who waits for a link that goes down asks elsewhere', () => {
   turns.peerDown(peer);
   assert.equal(asking.size, 100);
 });
+
+test('when one topic of the slot is served the others go on at once, the one that asks again included', () => {
+  const turns = new SubscribeTurns();
+  const turned: string[] = [];
+  const [prober, found, parked] = ['prober', 'found', 'parked'].map((name) => ({
+    slotKey: 'r 0',
+    turn: () => void turned.push(name),
+  }));
+  assert.deepEqual(
+    [turns.refused(prober!), turns.parks(found!), turns.parks(parked!), turns.parks(prober!)],
+    [true, true, true, false],
+  );
+  turns.open('r 0', found);
+  assert.deepEqual(turned, ['prober', 'parked']);
+  turns.open('r 0');
+  assert.equal(turned.length, 2);
+});
