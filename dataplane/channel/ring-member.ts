@@ -68,9 +68,8 @@ export class RingMember {
   #beatFailed = false;
   #beating = false;
   #beatDue = false;
-  #beatBegan: number | undefined;
-  /** Something that was read or written since the last poll failed, or took longer than the interval. */
-  #storeSlow = false;
+  /** A beat or a poll has failed, or taken longer than it may, since the last poll that did not. */
+  #storeFailed = false;
   #ticking = false;
   #pollDue = false;
   #verdict: Verdict | undefined;
@@ -196,9 +195,6 @@ export class RingMember {
   }
 
   async #beatOnce(): Promise<void> {
-    const { clock } = this.#o;
-    const began = clock.monotonicMs();
-    this.#beatBegan = began;
     try {
       const state = this.#leaving || this.#clockCheck.off ? 'leaving' : 'serving';
       const counter = ++this.#counter;
@@ -208,17 +204,8 @@ export class RingMember {
     } catch (err: unknown) {
       if (!this.#beatFailed) this.#o.log.warn({ err }, 'heartbeat not written');
       this.#beatFailed = true;
+      this.#storeFailed = true;
     }
-    this.#beatBegan = undefined;
-    if (this.#beatFailed || clock.monotonicMs() - began > this.#o.heartbeatMs) this.#storeSlow = true;
-  }
-
-  /** Whether the store has been well to this server since the last poll, which has just been read in `readMs`. */
-  #storeWell(now: number, readMs: number): boolean {
-    const beating = this.#beatBegan === undefined ? 0 : now - this.#beatBegan;
-    const well = !this.#storeSlow && Math.max(beating, readMs) <= this.#o.heartbeatMs;
-    this.#storeSlow = false;
-    return well;
   }
 
   async #pollWhenDue(): Promise<void> {
@@ -241,12 +228,13 @@ export class RingMember {
       if (this.#ticks++ % SKEW_EVERY_TICKS === 0) await this.#clockCheck.look();
       const rows = await store.ring.heartbeats(row.ring, this.#withinMs);
       const now = clock.monotonicMs();
-      this.#verdict = this.#liveness.observe(rows, now, now - before, this.#storeWell(now, now - before));
+      this.#verdict = this.#liveness.observe(rows, now, now - before, !this.#storeFailed);
+      this.#storeFailed = false;
       this.#countRowless(rows);
       this.#leavers = new Set(rows.filter((r) => r.state === 'leaving').map((r) => r.incarnation));
       this.#answered = true;
     } catch {
-      this.#storeSlow = true;
+      this.#storeFailed = true;
       this.#verdict = this.#liveness.observeFailure(clock.monotonicMs());
       this.#rowless.clear();
       this.#plantAllSilent = this.#o.plants.has('failover-on-dead-store');
