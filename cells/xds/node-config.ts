@@ -2,7 +2,8 @@
 import { describeResource, TYPE_URLS } from '../contract/ads/resources.ts';
 import { describeMessage } from './envoy/messages.ts';
 import type { NodeInfo } from './node.ts';
-import type { Held, Session, SyncState } from './session.ts';
+import type { Session, SyncState } from './session.ts';
+import type { Held } from './type-view.ts';
 import { ENVOY, shortType } from './types.ts';
 
 export interface NodeConfig {

@@ -8,8 +8,9 @@ import type { Logger } from '../contract/process/log.ts';
 import { acceptLoadReports, type LoadReports, type LoadStream } from './lrs.ts';
 import { type NodeInfo, nodeInfo } from './node.ts';
 import { type NodeConfig, nodeConfig } from './node-config.ts';
-import { type Answered, Session, type SyncState, type TypeView } from './session.ts';
+import { type Answered, Session, type SyncState } from './session.ts';
 import { type Snapshot, versionOf } from './snapshot.ts';
+import type { TypeView } from './type-view.ts';
 import { shortType } from './types.ts';
 
 export type { NodeInfo };

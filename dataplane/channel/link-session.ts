@@ -1,7 +1,7 @@
 /** The accepting end of a link: one gateway, API or channel server. */
 import type { TopicId } from '../../cells/contract/ids.ts';
 import { UNORDERED } from '../links/peer-link.ts';
-import { isRefusal } from '../links/topic-queue.ts';
+import { isRefusal } from '../links/refusals.ts';
 import { encodeFrame, type Header, KIND } from '../protocol/frames.ts';
 import type { Hello, Response } from '../protocol/operations.ts';
 import type { Link } from '../protocol/transport.ts';

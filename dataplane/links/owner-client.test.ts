@@ -185,3 +185,31 @@ test('it asks again late where it will be told, and soon where it will not', asy
   assert.deepEqual(waits(), [4_500]);
   void again;
 });
+
+test('a topic that its owner fails with holds back no other of its slot, and asks again soon', async () => {
+  const { owner, standby, client, topics, pauses, due } = await world();
+  const all = topics.map((topic) => client.subscriptions.add(RING, topic, ACTOR));
+  owner.answer({ ok: true, result: { head: 7, denied: [] } });
+  await Promise.all(all);
+  owner.die();
+  due();
+  assert.deepEqual(topicsOf(standby), [topics[0]], 'one asks for all');
+  standby.answer({ ok: false, error: { code: 'internal_error', details: {} } });
+  assert.deepEqual(topicsOf(standby), topics.slice(1));
+  standby.answer({ ok: true, result: { head: 7, denied: [] } });
+  assert.equal(pauses().filter((ms) => ms < 50).length, 1);
+  due();
+  assert.deepEqual(topicsOf(standby), [topics[0]]);
+});
+
+test('an error of a later version that this one does not know has failed, and the link goes on', async () => {
+  const { owner, client, topics } = await world();
+  const post = () =>
+    client.call({ ring: RING, topic: topics[0]!, op: 'post', args: { text: 'hello', clientKey: 'k' }, actor: ACTOR });
+  const first = post();
+  owner.answer({ ok: false, error: { code: 'of_a_later_version', details: {} } } as unknown as Response);
+  await assert.rejects(first, { code: 'internal_error' });
+  const second = post();
+  owner.answer({ ok: true, result: {} as never });
+  await second;
+});

@@ -5,6 +5,7 @@
  */
 import type { Clock, Random, Timer } from '../../cells/contract/clock.ts';
 import type { RouteMember } from '../../cells/contract/control.ts';
+import { isErrorCode } from '../../cells/contract/errors.ts';
 import type { TopicId } from '../../cells/contract/ids.ts';
 import type { LoadCounters, PeerLoad } from '../../cells/contract/lrs/index.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
@@ -206,7 +207,7 @@ export class PeerLink {
     const done = this.#pending.get(header.requestId);
     if (done === undefined) return;
     this.#pending.delete(header.requestId);
-    done(JSON.parse(bodyOf(frame).toString()) as Response, header);
+    done(toResponse(bodyOf(frame)), header);
   }
 
   #lost(reason: string): void {
@@ -225,4 +226,11 @@ export class PeerLink {
     for (const done of pending) done(undefined, undefined);
     this.#redial();
   }
+}
+
+/** A server of a later version may answer with a code that this one does not know. */
+function toResponse(body: Buffer): Response {
+  const response = JSON.parse(body.toString()) as Response;
+  if (response.ok || isErrorCode(response.error.code)) return response;
+  return { ok: false, error: { code: 'internal_error', details: { code: response.error.code } } };
 }

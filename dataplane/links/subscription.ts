@@ -4,13 +4,14 @@
  * every resubscription starts there.
  */
 import type { Timer } from '../../cells/contract/clock.ts';
-import { ChatError, ERRORS } from '../../cells/contract/errors.ts';
+import { ChatError } from '../../cells/contract/errors.ts';
 import { type TopicId, type UserId, userId, type WorkspaceId } from '../../cells/contract/ids.ts';
 import { bodyOf, encodeFrame, FLAG, type Header, KIND } from '../protocol/frames.ts';
-import type { Actor, Operations, Request } from '../protocol/operations.ts';
+import type { Actor, Operations, Request, Response } from '../protocol/operations.ts';
 import type { TopicEvent, TopicListener } from '../protocol/owner-client.ts';
 import { backoffMs } from './backoff.ts';
-import { type Answer, type PeerLink, UNORDERED } from './peer-link.ts';
+import { type PeerLink, UNORDERED } from './peer-link.ts';
+import { type Refusal, refusalOf } from './refusals.ts';
 import type { Asker, SubscribeTurns } from './subscribe-turns.ts';
 import type { Routing } from './topic-queue.ts';
 
@@ -198,13 +199,14 @@ export class Subscription implements Asker {
       this.#turns.answered(peer);
       if (this.#closed || this.#request !== request) return;
       this.#asked = undefined;
-      this.#answered(peer, answer, header, waiting);
+      this.#answered(peer, answer ?? linkLost(peer), header, waiting);
     });
   }
 
-  #answered(peer: PeerLink, answer: Answer, header: Header | undefined, waiting: Map<UserId, Waiter[]>): void {
-    if (answer === undefined || (!answer.ok && ERRORS[answer.error.code].retryable)) {
-      this.#refused(answer);
+  #answered(peer: PeerLink, answer: Response, header: Header | undefined, waiting: Map<UserId, Waiter[]>): void {
+    const refusal = answer.ok ? undefined : refusalOf(answer.error.code);
+    if (refusal !== undefined) {
+      this.#refused(answer, refusal);
       return;
     }
     this.#turns.open(this.slotKey, this);
@@ -231,13 +233,16 @@ export class Subscription implements Asker {
     this.#pump();
   }
 
-  /** For now, or the link was lost. */
-  #refused(answer: Answer): void {
+  /** For now. */
+  #refused(answer: Response, refusal: Refusal): void {
     this.#peer = undefined;
-    const news = answer !== undefined && this.#routing.moved(answer);
+    const news = this.#routing.moved(answer);
     if (this.#asked !== undefined) return; // rerouted by the news already
     if (news) this.#pump();
-    else if (this.#turns.refused(this)) this.#later(tellsByItself(answer) ? UNHEARD_MS : RETRY_BASE_MS);
+    else if (refusal === 'topic') {
+      this.#turns.leave(this); // the slot's others do not wait for what only this one cannot have
+      this.#later(RETRY_BASE_MS);
+    } else if (this.#turns.refused(this)) this.#later(refusal === 'serving' ? UNHEARD_MS : RETRY_BASE_MS);
   }
 
   #admit(user: UserId, waiters: readonly Waiter[], head: number): void {
@@ -266,9 +271,10 @@ export class Subscription implements Asker {
   }
 }
 
-/** What is over when a server says that it serves, or a link comes up. */
-const tellsByItself = (answer: Answer): boolean =>
-  answer === undefined || (!answer.ok && ['moved', 'not_ready', 'fenced', 'link_lost'].includes(answer.error.code));
+const linkLost = ({ address }: PeerLink): Response => ({
+  ok: false,
+  error: { code: 'link_lost', details: { address } },
+});
 
 function toEvent(topic: TopicId, header: Header, frame: Uint8Array): TopicEvent {
   const body = bodyOf(frame);

@@ -13,6 +13,7 @@ import type { Trace } from '../protocol/frames.ts';
 import type { Operation, Response } from '../protocol/operations.ts';
 import { backoffMs } from './backoff.ts';
 import type { Answer, PeerLink } from './peer-link.ts';
+import { isRefusal } from './refusals.ts';
 
 export interface QueuedCall {
   op: Operation;
@@ -209,20 +210,6 @@ export class TopicQueue {
   }
 }
 
-/** Refused for now: the same request is to be sent again, perhaps to another server. */
-export function isRefusal(response: Response): boolean {
-  return !response.ok && REFUSALS.has(response.error.code);
-}
-const REFUSALS: ReadonlySet<string> = new Set<keyof typeof ERRORS>([
-  'moved',
-  'not_ready',
-  'fenced',
-  'store_unavailable',
-  'store_conflict',
-  'link_lost',
-  'overloaded',
-  'service_unavailable',
-]);
 /** What lies with the server or the path to it. `moved`, `not_ready` and `fenced` are how slots move, and no failure. */
 const FAILURES: ReadonlySet<string> = new Set<keyof typeof ERRORS>([
   'store_unavailable',
