@@ -110,7 +110,7 @@ test('the debug figures', async () => {
   assert.ok(nodes.find((n) => n.id === EDGE.id)?.converged);
 });
 
-test('a replica that falls behind its peers sends its nodes to them', async () => {
+test('a replica that falls behind its peers sends its nodes to them', async (t) => {
   const lagging = '127.78.9.2';
   await bed.objects.pod('none', 'controlplane', PLANE.ip);
   // Its store stays as it is now: the other one's table will move on.
@@ -119,6 +119,7 @@ test('a replica that falls behind its peers sends its nodes to them', async () =
   old.close();
   const own = { POD_IP: lagging, POD_NAME: 'lagging', STATE_DIR: '', STORE_URL: `sqlite:${bed.dir}/old.db` };
   const second = startControlplane({ ...env(), ...own }, join(bed.dir, 'lagging.log'));
+  t.after(() => second.kill('SIGKILL'));
   await until(async () => (await get(lagging, PLANE.admin, '/readyz')).status === 200, 'it is ready', 20_000);
   const control = connect({ addresses: [`${lagging}:${PLANE.xds}`, `${PLANE.ip}:${PLANE.xds}`] });
   await control.ready;
@@ -133,7 +134,8 @@ test('a replica that falls behind its peers sends its nodes to them', async () =
   assert.ok(await bed.store.compareAndSetTable(moved));
   await until(() => (control.route(RING, 9)?.epoch ?? 0) >= moved.epoch, 'the node has gone over and knows');
   assert.match(await readFile(join(bed.dir, 'lagging.log'), 'utf8'), /behind the other replicas/);
-  await second.kill('SIGKILL');
+  const paused = async (ip: string) => /^xds_paused (\d)$/m.exec((await get(ip, PLANE.admin, '/metrics')).body)?.[1];
+  assert.deepEqual([await paused(lagging), await paused(PLANE.ip)], ['1', '0']);
 });
 
 test('a drain: weights reach the edge, the order the gateways, the slots leave', async () => {
