@@ -55,6 +55,16 @@ test('one node that is silent loses its endpoints; when most are, it is the API 
   assert.deepEqual(names(3), all);
 });
 
+test('the node controller has come to all Pods of one role and to none of the other: no endpoint is lost', () => {
+  const roles = ['gateway', 'api'] as const;
+  for (const silent of roles) {
+    const pods = roles.flatMap((role) =>
+      [1, 2, 3].map((n) => pod('cell-a', role, n, role === silent ? { conditions: SILENT } : {})),
+    );
+    assert.equal(edgeWorld([cell('cell-a')], pods).endpoints.length, 6, silent);
+  }
+});
+
 test('a Pod whose containers are not ready is left out, also while the nodes are silent', () => {
   const notReady = ['Ready', 'ContainersReady'].map((type) => ({ type, status: 'False' }));
   const pods = [1, 2, 3].map((n) => pod('cell-a', 'api', n, { conditions: n === 3 ? notReady : SILENT }));

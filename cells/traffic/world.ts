@@ -38,8 +38,9 @@ export interface PodLike {
 export const CLIENT_PORT = 8080;
 
 /**
- * When over half of the Pods lose their nodes at once, it is the API server that was away, and with it every kubelet's
- * reports: no endpoint is taken out then, or its return would leave the edges with none.
+ * When over half of a role's Pods lose their nodes at once, it is the API server that was away, and with it every
+ * kubelet's reports: none of them is taken out then, or its return would leave the edges with none. By role, since the
+ * node controller takes Pod after Pod: it can be done with the one role and not have come to the other.
  */
 export function edgeWorld(cells: Iterable<Cell>, pods: Iterable<PodLike>): EdgeWorld {
   const list = [...cells];
@@ -47,11 +48,12 @@ export function edgeWorld(cells: Iterable<Cell>, pods: Iterable<PodLike>): EdgeW
   const known = new Set(edgeCells.map((c) => c.name));
   const alone = new Set(list.flatMap((c) => c.status?.drainingGateways ?? []).map((g) => g.pod));
   const serving = [...pods].map(serverOf).filter((server) => server !== undefined);
-  const nodesAway = serving.filter((server) => server.silent).length * 2 > serving.length;
+  const ofRole = (role: EndpointRole): Server[] => serving.filter((server) => server.as.HEALTHY.role === role);
+  const nodesAway = { gateway: mostlySilent(ofRole('gateway')), api: mostlySilent(ofRole('api')) };
   const endpoints: Endpoint[] = [];
   for (const server of serving) {
-    const { ip, cell } = server.as.HEALTHY;
-    const endpoint = ip !== '' && known.has(cell) ? endpointOf(server, nodesAway, alone) : undefined;
+    const { ip, cell, role } = server.as.HEALTHY;
+    const endpoint = ip !== '' && known.has(cell) ? endpointOf(server, nodesAway[role], alone) : undefined;
     if (endpoint) endpoints.push(endpoint);
   }
   endpoints.sort((a, b) => compare(a.cell, b.cell) || compare(a.role, b.role) || compare(a.pod, b.pod));
@@ -113,6 +115,8 @@ function readServer({ metadata, status }: PodLike): Server | undefined {
     silent: !ready && holds('ContainersReady'),
   };
 }
+
+const mostlySilent = (of: readonly Server[]): boolean => of.filter((server) => server.silent).length * 2 > of.length;
 
 /** `nodesAway`: what silent Pods last were counts, as it did before. `alone`: Pods that are drained by themselves. */
 function endpointOf(server: Server, nodesAway: boolean, alone: ReadonlySet<string>): Endpoint | undefined {
