@@ -39,11 +39,17 @@ export interface RingFigures {
   held?: string;
 }
 
+export interface RingReport extends RingFigures {
+  /** Replicas that did not answer: one of them may have read a newer table. */
+  missingReplicas: number;
+}
+
 export interface LiveFigures {
   /** Undefined when no control plane answered that can read the store, or it does not know the cell. */
   cell(name: string): Promise<CellFigures | undefined>;
   cells(): Promise<readonly CellFigures[] | undefined>;
-  ring(namespace: string, name: string): Promise<RingFigures | undefined>;
+  /** Of the newest table that any replica has read; undefined when none answered. */
+  ring(namespace: string, name: string): Promise<RingReport | undefined>;
   /**
    * What the zones saw of one another in the last two minutes; undefined when no control plane answered. Every replica
    * is asked: one in a bad zone does not reach the others, and the report of which least is missing is taken.
@@ -84,15 +90,15 @@ export class ControlplaneFigures implements LiveFigures {
     return this.#cells.answer;
   }
 
-  ring(namespace: string, name: string): Promise<RingFigures | undefined> {
-    const answers = this.#all(`/debug/v1/rings/${namespace}/${name}`, isRingFigures);
-    return answers.then(
-      (figures) => figures.sort((a, b) => b.epoch - a.epoch || Number(hasEnded(b)) - Number(hasEnded(a)))[0],
-    );
+  async ring(namespace: string, name: string): Promise<RingReport | undefined> {
+    const asked = this.#addresses();
+    const answers = await this.#all(asked, `/debug/v1/rings/${namespace}/${name}`, isRingFigures);
+    const [newest] = answers.sort((a, b) => b.epoch - a.epoch || Number(hasEnded(b)) - Number(hasEnded(a)));
+    return newest && { ...newest, missingReplicas: asked.length - answers.length };
   }
 
   async health(): Promise<HealthReport | undefined> {
-    const reports = await this.#all('/debug/v1/health', isHealthReport);
+    const reports = await this.#all(this.#addresses(), '/debug/v1/health', isHealthReport);
     return reports.sort((a, b) => a.missingReplicas - b.missingReplicas)[0];
   }
 
@@ -110,8 +116,8 @@ export class ControlplaneFigures implements LiveFigures {
     return Promise.any(asked).catch(() => undefined);
   }
 
-  async #all<R>(path: string, check: (value: unknown) => value is R): Promise<R[]> {
-    const answers = await Promise.all(this.#addresses().map((address) => this.#askOne(address, path, check)));
+  async #all<R>(addresses: readonly string[], path: string, check: (value: unknown) => value is R): Promise<R[]> {
+    const answers = await Promise.all(addresses.map((address) => this.#askOne(address, path, check)));
     return answers.filter((a) => a !== undefined);
   }
 

@@ -9,7 +9,7 @@
 import type { KubeClient } from '../../../cells/contract/kube/client.ts';
 import type { EventRecorder } from '../../../cells/contract/kube/events.ts';
 import { type ChannelRing, FINALIZER } from '../../../crds/index.ts';
-import { hasEnded, type LiveFigures, type RingFigures } from '../../live-figures.ts';
+import { hasEnded, type LiveFigures, type RingReport } from '../../live-figures.ts';
 import { stampConditions, statusIsCurrent, transitions } from '../../runtime/conditions.ts';
 import { DONE, type Outcome, requeueAfter } from '../../runtime/controller.ts';
 import type { ControllerSpec } from '../../runtime/manager.ts';
@@ -65,7 +65,7 @@ async function gather({ world, figures }: RingDeps, key: string): Promise<Observ
 }
 
 /** A ring whose table is not made yet has epoch 0. */
-const withTable = (figures: RingFigures | undefined): RingFigures | undefined => (figures?.epoch ? figures : undefined);
+const withTable = (figures: RingReport | undefined): RingReport | undefined => (figures?.epoch ? figures : undefined);
 
 async function reconcile(deps: RingDeps, key: string): Promise<Outcome> {
   const observed = await gather(deps, key);

@@ -8,6 +8,7 @@ const settled = {
   epoch: 5,
   members: [member('p-1', 8192), member('p-0', 8192)],
   movesInFlight: 0,
+  missingReplicas: 0,
   maxOverAverage: 1.0004,
 };
 
@@ -73,11 +74,19 @@ test('a silent control plane and an older table leave what was known', () => {
   const ring = testRing('main', ['cell-a', 'cell-b'], {
     status: { epoch: 9, memberCount: 1, members: [member('p-9', 16_384)] },
   });
-  for (const figures of [undefined, { ...settled, epoch: 8 }]) {
+  for (const figures of [undefined, { ...settled, epoch: 8, missingReplicas: 1 }]) {
     const status = ran(decideRing(observed({ ring, figures })));
     assert.deepEqual([status.epoch, status.members?.[0]?.pod], [9, 'p-9']);
   }
   assert.equal(reasonOf(observed({ ring, figures: undefined }), 'Converged'), 'Unknown FiguresUnknown');
+});
+
+test('an older table that all replicas tell of is the one that holds: the store was restored', () => {
+  const ring = testRing('main', ['cell-a', 'cell-b'], {
+    status: { epoch: 9, memberCount: 1, members: [member('p-9', 16_384)] },
+  });
+  const status = ran(decideRing(observed({ ring, figures: { ...settled, epoch: 2 } })));
+  assert.deepEqual([status.epoch, status.memberCount], [2, settled.members.length]);
 });
 
 test('a ring goes when no Workspace names it and the control plane has ended its table', () => {

@@ -2,7 +2,7 @@
 
 import { SLOTS } from '../../../cells/contract/slot.ts';
 import { ANNOTATIONS, type ChannelRing, type ChannelRingStatus, FINALIZER } from '../../../crds/index.ts';
-import type { RingFigures } from '../../live-figures.ts';
+import type { RingFigures, RingReport } from '../../live-figures.ts';
 import { condition, type NewCondition } from '../../runtime/conditions.ts';
 
 export interface ObservedRing {
@@ -12,7 +12,7 @@ export interface ObservedRing {
   /** Names of the Workspaces that name the ring. */
   usedBy: string[];
   /** Undefined when no control plane answered, or it has no table of the ring yet. */
-  figures: RingFigures | undefined;
+  figures: RingReport | undefined;
   /** Whether the control plane has ended the ring's table after the deletion; undefined when none answered. */
   ended: boolean | undefined;
 }
@@ -41,10 +41,13 @@ export function decideRing(observed: ObservedRing): RingDecision {
   return { kind: 'run', status: { ...mirrored(observed), conditions: conditionsOf(observed) } };
 }
 
-/** What was mirrored last stays while no control plane answers: it is the last that is known. */
+/**
+ * What was mirrored last stays while no control plane answers, and while one that knows its table may only be silent.
+ * When all answer and none does, the store has been restored or exchanged: what is in it now holds, whatever its epoch.
+ */
 function mirrored({ ring, figures }: ObservedRing): Omit<RingPart, 'conditions'> {
   const before = ring.status ?? {};
-  if (!figures || figures.epoch < (before.epoch ?? 0)) {
+  if (!figures || (figures.epoch < (before.epoch ?? 0) && figures.missingReplicas > 0)) {
     const { epoch, memberCount, movesInFlight, maxOverAverage, members } = before;
     return { epoch, memberCount, movesInFlight, maxOverAverage, members };
   }
