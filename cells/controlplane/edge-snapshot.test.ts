@@ -36,6 +36,11 @@ test('nothing good yet: nothing is published', () => {
   assert.ok(hasCode(first.refused, 'weights_sum_to_zero'));
 });
 
+test('before the first servers are up an edge waits, and nothing is refused', () => {
+  for (const endpoints of [[], world({ a: 100 }).endpoints.filter((e) => e.role === 'api')])
+    assert.deepEqual(build(world({ a: 100, b: 50 }, { endpoints }), undefined), { config: undefined });
+});
+
 test('kept routes that name a cell which is gone: all of the last good stays', () => {
   const good = build(world({ a: 100, b: 50 }), undefined).config;
   const kept = build(world({ a: 0 }), good);

@@ -93,11 +93,14 @@ export function buildEdge(
     return check(edgeConfig({ ...parts, route, routedBy: traffic }, last), last);
   } catch (refused: unknown) {
     if (!hasCode(refused, 'weights_sum_to_zero')) throw refused;
-    if (last === undefined) return { config: undefined, refused };
+    // Before the first servers are up nothing is wrong: an edge that has no routes yet waits for them.
+    if (last === undefined) return { config: undefined, ...(isServed(traffic) ? { refused } : {}) };
     const { route, routedBy } = last;
     return { refused, ...check(edgeConfig({ ...parts, route, routedBy }, last), last) };
   }
 }
+
+const isServed = (traffic: RoleTraffic): boolean => Object.values(traffic).every((cells) => cells.some((c) => c.ready));
 
 const isMadeFrom = (
   config: EdgeConfig,
