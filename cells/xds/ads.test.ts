@@ -208,6 +208,24 @@ test('starts from disk without any control plane, and takes news when it is back
   await until(() => control.route(RING, 5)?.owner?.incarnation === 'uid-2/1', 'the new table arrives');
 });
 
+test('an outage is told when it begins and when it ends, and not at each attempt', async () => {
+  const source = new Source();
+  const first = await serve(source);
+  const told: { level: string; msg: string }[] = [];
+  const write = (line: string): void => void told.push(JSON.parse(line) as (typeof told)[number]);
+  const formatters = { level: (level: string) => ({ level }) };
+  const control = connect([first.port], { log: pino({ level: 'debug', formatters }, { write }) });
+  await control.ready;
+  const { port } = first;
+  await first.close();
+  const lost = () => told.filter(({ msg }) => msg === 'control plane lost').map(({ level }) => level);
+  await until(() => lost().length > 3, 'it has tried again');
+  await serve(source, port);
+  const answers = () => told.filter(({ msg }) => msg === 'control plane answers').map(({ level }) => level);
+  await until(() => answers().length > 0, 'it is told that it is back');
+  assert.deepEqual([answers(), lost().filter((level) => level !== 'debug')], [['info'], ['warn']]);
+});
+
 test('another replica serves when one ends; nothing is lost in between', async () => {
   const source = new Source();
   const one = await serve(source);

@@ -85,7 +85,7 @@ export class ReplicaStream<Request, Response> {
     stream.on('data', (response: Response) => {
       if (stream !== this.#stream) return;
       this.#timer?.cancel();
-      if (!this.#answered && this.#next > 1) log.debug({ address, path }, 'control plane answers');
+      if (this.#failures > 0) log.info({ address, path }, 'control plane answers');
       this.#answered = true;
       this.#failures = 0;
       this.#handlers.response(response);
@@ -100,7 +100,12 @@ export class ReplicaStream<Request, Response> {
     const cap = Math.min(maxMs, baseMs * 2 ** Math.min(this.#failures++, 10));
     const delayMs = cap * (0.5 + this.#options.random.next() / 2);
     const { path } = this.#method;
-    this.#options.log.warn({ address, path, problem: err.message, delayMs: Math.round(delayMs) }, 'control plane lost');
+    // An outage is two lines, of its begin and of its end, however long it lasts.
+    const level = this.#failures === 1 ? 'warn' : 'debug';
+    this.#options.log[level](
+      { address, path, problem: err.message, delayMs: Math.round(delayMs) },
+      'control plane lost',
+    );
     this.#timer = this.#options.clock.after(delayMs, () => this.#connect());
   }
 
