@@ -5,7 +5,7 @@
 
 import { chatctl, until } from '../system/command.ts';
 import { zonePairs } from '../system/figures.ts';
-import { cellNow, eventReasons, gray, leaderZone, patchCell, untilNoneIsSuspect } from '../system/gray.ts';
+import { cellNow, eventReasons, gray, leaderZone, patchCell, setOperator, untilNoneIsSuspect } from '../system/gray.ts';
 import type { Round } from './round.ts';
 import type { Scenario } from './scenario.ts';
 import type { System } from './system.ts';
@@ -18,9 +18,14 @@ const NOTICE_MS = 300_000;
 const DRAIN_MS = 240_000;
 /** A drain as a person would have it in an emergency; the default would take 200 s. */
 const PACE = { stepPercent: 10, stepInterval: '500ms' };
+/** 5 min in production: only how long the next round waits until the zone counts as well, nothing that is judged. */
+const CLEAR_AFTER = '1m';
 const CELLS = ['cell-a', 'cell-b', 'cell-c'];
 
 const secondsSince = (at: number): number => Math.round((performance.now() - at) / 100) / 10;
+
+const clearSoon = (system: System): Promise<void> =>
+  setOperator(system.status, { GRAY_FAILURE_CLEAR_AFTER: CLEAR_AFTER });
 
 /** Makes a zone's links to the other zones lossy, waits for the verdict, and heals them whatever happens. */
 async function lossy(system: System, round: Round, cell: string, act: (began: number) => Promise<void>): Promise<void> {
@@ -47,6 +52,7 @@ async function lossy(system: System, round: Round, cell: string, act: (began: nu
 }
 
 const auto = async (system: System, round: Round): Promise<void> => {
+  await clearSoon(system);
   // The hardest case: the leader itself is behind the bad links.
   const leader = await leaderZone(system.status);
   const cell = `cell-${leader.zone.slice(-1)}`;
@@ -92,6 +98,7 @@ const auto = async (system: System, round: Round): Promise<void> => {
 
 const manual = async (system: System, round: Round): Promise<void> => {
   const cell = 'cell-b';
+  await clearSoon(system);
   const before = await zonePairs(system.controlPlanes);
   await lossy(system, round, cell, async () => {
     const now = await cellNow(system.status, cell);
