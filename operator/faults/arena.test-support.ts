@@ -12,6 +12,7 @@ import type { Cell, ChannelRing, PracticeDrain, Workspace } from '../../crds/ind
 import { operatorKubeconfig, StandInControlplane, standInPod } from '../cluster.test-support.ts';
 import { runOperator } from '../main.ts';
 import { API } from '../world.ts';
+import { StandInDeployments } from './deployments.test-support.ts';
 
 const USER = { fieldManager: 'user' };
 /** Room for what a scenario waits for, a killed leader's Lease and a busy machine included. */
@@ -29,11 +30,13 @@ export interface Instance {
 export class Arena {
   readonly api: TestApiServer;
   readonly controlplane = new StandInControlplane();
+  readonly deployments: StandInDeployments;
   readonly #dir = mkdtempSync(join(tmpdir(), 'chatcells-arena-'));
   #instances = 0;
 
   private constructor(api: TestApiServer) {
     this.api = api;
+    this.deployments = new StandInDeployments(api);
   }
 
   static async open(server: TestApiServer): Promise<Arena> {
@@ -47,6 +50,7 @@ export class Arena {
   }
 
   async close(): Promise<void> {
+    await this.deployments.close();
     await this.controlplane.close();
     rmSync(this.#dir, { recursive: true, force: true });
   }

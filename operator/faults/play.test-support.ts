@@ -63,15 +63,14 @@ async function reached(arena: Arena, expected: string): Promise<string> {
   return end;
 }
 
-/** Names the lines that differ: the whole is thousands. */
+/** Shows where they begin to differ: the whole is thousands of lines. */
 function assertSame(end: string, expected: string): void {
   if (end === expected) return;
-  const without = (a: string, b: string): string[] => {
-    const lines = new Set(b.split('\n'));
-    return a.split('\n').filter((line) => !lines.has(line));
-  };
-  const differs = { unexpected: without(end, expected).slice(0, 20), missing: without(expected, end).slice(0, 20) };
-  assert.fail(`another end: ${JSON.stringify(differs, undefined, 1)}`);
+  const [is, should] = [end.split('\n'), expected.split('\n')];
+  const at = is.findIndex((line, n) => line !== should[n]);
+  const object = is.slice(0, at).findLast((line) => /^ "/.test(line));
+  const around = (lines: readonly string[]): string => lines.slice(Math.max(0, at - 3), at + 12).join('\n');
+  assert.fail(`another end, from line ${at} on, in ${object}\n${around(is)}\n--- expected:\n${around(should)}`);
 }
 
 /** An operator that nothing happens to. */

@@ -3,7 +3,6 @@ import { eventually } from '../../cells/contract/kube/eventually.test-support.ts
 import type { Deployment } from '../../cells/contract/kube/objects.ts';
 import type { Cell, ChannelRing, PracticeDrain, Workspace } from '../../crds/index.ts';
 import { cellPods } from '../cluster.test-support.ts';
-import { COMPONENTS } from '../controllers/cell/names.ts';
 import type { Arena } from './arena.test-support.ts';
 
 export interface Scenario {
@@ -165,19 +164,6 @@ const placement: Scenario = {
   },
 };
 
-/** No Deployment controller runs beside a test's API server: that all Pods are of the newest template is said here. */
-async function complete(arena: Arena, cell: string): Promise<void> {
-  const { client } = arena.api;
-  for (const component of COMPONENTS) {
-    const ref = arena.ref('Deployment', `${cell}-${component}`, 'apps/v1');
-    const { metadata, spec } = (await client.get<Deployment>(ref))!;
-    const { replicas = 1 } = spec;
-    const counts = { replicas, updatedReplicas: replicas, readyReplicas: replicas, availableReplicas: replicas };
-    const status = { observedGeneration: metadata.generation, ...counts };
-    await client.mergePatch(ref, { status }, { fieldManager: 'deployment-controller', subresource: 'status' });
-  }
-}
-
 /** Whether the channel servers' Deployment has the new heartbeat and may replace its Pods. */
 async function replaces(arena: Arena, cell: string): Promise<boolean> {
   const live = await arena.api.client.get<Deployment>(arena.ref('Deployment', `${cell}-channel`, 'apps/v1'));
@@ -189,16 +175,16 @@ const rollout: Scenario = {
   name: 'rollout',
   async prepare(arena) {
     await install(arena);
-    for (const cell of ['cell-a', 'cell-b']) await complete(arena, cell);
+    for (const cell of ['cell-a', 'cell-b']) await arena.deployments.complete(cell);
   },
   async play(arena) {
     await arena.patch('ChannelRing', 'main', { failure: { heartbeat: '700ms' } });
     await arena.status<Cell>('Cell', 'cell-b', (s) => holds(s.conditions, 'Progressing', 'RolloutWaits'));
     await eventually(() => replaces(arena, 'cell-a'), 60_000);
     if (await replaces(arena, 'cell-b')) throw new Error('two Cells replace their Pods at the same time');
-    await complete(arena, 'cell-a');
+    arena.deployments.follow('cell-a');
     await eventually(() => replaces(arena, 'cell-b'), 60_000);
-    await complete(arena, 'cell-b');
+    arena.deployments.follow('cell-b');
     await arena.status<Cell>('Cell', 'cell-b', (s) => !holds(s.conditions, 'Progressing'));
   },
 };

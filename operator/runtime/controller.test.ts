@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { ChatError } from '../../cells/contract/errors.ts';
 import { eventually } from '../../cells/contract/kube/eventually.test-support.ts';
 import { systemRandom } from '../../cells/contract/system-clock.ts';
 import { Controller, DONE, type Outcome, requeueAfter } from './controller.ts';
@@ -50,6 +51,37 @@ test('what throws comes again with back-off, and is logged with its reconcileID'
   const text = await registry.metrics();
   assert.match(text, /controller_reconcile_total\{controller="test",result="error"\} 2/);
   assert.match(text, /controller_reconcile_total\{controller="test",result="done"\} 1/);
+  await controller.close();
+});
+
+test('a write that came too late is tried again and is no error, unless it always is', async () => {
+  let conflicts = 3;
+  const { controller, clock, registry, lines } = start(() => {
+    if (conflicts-- > 0) throw new ChatError('kube_refused', { status: 409 });
+    return DONE;
+  });
+  const results = async () =>
+    Object.fromEntries(
+      [...(await registry.metrics()).matchAll(/controller_reconcile_total\{.*result="(\w+)"\} (\d+)/g)].map((m) => [
+        m[1],
+        Number(m[2]),
+      ]),
+    );
+  const settle = async () => {
+    for (let i = 0; i < 20; i++) {
+      await eventually(() => controller.idle);
+      clock.advance(10_000);
+    }
+  };
+  controller.add('ns/a');
+  await settle();
+  const none = { requeue_after: 0, terminal: 0 };
+  assert.deepEqual(await results(), { ...none, conflict: 3, error: 0, done: 1 });
+  assert.ok(lines.every((line) => !/"level":(40|50)/.test(line)));
+  conflicts = 8;
+  controller.add('ns/a');
+  await settle();
+  assert.deepEqual(await results(), { ...none, conflict: 8, error: 3, done: 2 });
   await controller.close();
 });
 

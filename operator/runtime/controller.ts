@@ -4,6 +4,7 @@
  */
 import type { Clock, Random } from '../../cells/contract/clock.ts';
 import { assertNever } from '../../cells/contract/errors.ts';
+import { refusedStatus } from '../../cells/contract/kube/client.ts';
 import type { Logger } from '../../cells/contract/process/log.ts';
 import type { ControllerMetrics } from './metrics.ts';
 import { RateLimit, type RateLimitOptions } from './rate-limit.ts';
@@ -45,7 +46,7 @@ export class Controller {
     this.#options = options;
     this.#limit = new RateLimit(options.clock, options.rateLimit);
     this.#queue = new WorkQueue(options.clock);
-    for (const result of ['done', 'requeue_after', 'terminal', 'error']) {
+    for (const result of ['done', 'requeue_after', 'terminal', 'conflict', 'error']) {
       options.metrics.reconciles.inc({ controller: options.name, result }, 0);
     }
     options.metrics.errors.inc({ controller: options.name }, 0);
@@ -100,15 +101,26 @@ export class Controller {
       this.#act(key, outcome, log);
     } catch (err) {
       if (this.#stop.signal.aborted) return;
-      const delayMs = Math.round(this.#limit.delayMs(key));
-      log[this.#limit.failures(key) > 5 ? 'error' : 'warn']({ err, delayMs }, 'reconciliation failed: trying again');
-      metrics.errors.inc({ controller: this.name });
-      this.#count('error');
-      this.#queue.addAfter(key, delayMs);
+      this.#failed(key, err, log);
     } finally {
       metrics.failing.set({ controller: this.name }, this.#limit.failing);
       metrics.duration.observe({ controller: this.name }, (clock.monotonicMs() - startedMs) / 1000);
     }
+  }
+
+  #failed(key: string, err: unknown, log: Logger): void {
+    const delayMs = Math.round(this.#limit.delayMs(key));
+    const persists = this.#limit.failures(key) > 5;
+    this.#queue.addAfter(key, delayMs);
+    if (refusedStatus(err) === 409 && !persists) {
+      // It decided on what has changed since: nothing is wrong.
+      log.debug({ err, delayMs }, 'the object has changed meanwhile: trying again');
+      this.#count('conflict');
+      return;
+    }
+    log[persists ? 'error' : 'warn']({ err, delayMs }, 'reconciliation failed: trying again');
+    this.#options.metrics.errors.inc({ controller: this.name });
+    this.#count('error');
   }
 
   #act(key: string, outcome: Outcome, log: Logger): void {

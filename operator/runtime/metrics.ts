@@ -19,7 +19,7 @@ export function controllerMetrics(registry: Registry): ControllerMetrics {
   return {
     reconciles: new Counter({
       name: 'controller_reconcile_total',
-      help: 'Reconciliations by outcome: done, requeue_after, terminal, error.',
+      help: 'Reconciliations by outcome: done, requeue_after, terminal, conflict, error.',
       labelNames: ['controller', 'result'],
       registers,
     }),

@@ -23,7 +23,7 @@ export async function applyDrain(
   { cell, unreachableEdges }: ObservedDrain,
   decision: DrainDecision,
 ): Promise<void> {
-  const { name, namespace, uid, generation } = cell.metadata;
+  const { name, namespace, uid, generation, resourceVersion } = cell.metadata;
   const status = {
     weight: decision.weight,
     drain: decision.drain,
@@ -32,8 +32,9 @@ export async function applyDrain(
     conditions: stampConditions(cell.status?.conditions, decision.conditions, { generation, nowMs: applier.nowMs() }),
   };
   if (!statusIsCurrent(cell.status, status, ['weight', 'drain', 'unreachableEdges'])) {
+    // Refused (409) on top of another version: a leader that was stopped meanwhile would put its old weight in force.
     const written = await applier.client.apply<Cell>(
-      { apiVersion: API, kind: 'Cell', metadata: { name, namespace, uid }, status },
+      { apiVersion: API, kind: 'Cell', metadata: { name, namespace, uid, resourceVersion }, status },
       { fieldManager: MANAGER, subresource: 'status' },
     );
     applier.cells.wrote(`${namespace}/${name}`, written);

@@ -1,8 +1,14 @@
 /** Drains, undrains and practice drains of a running operator. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { pino } from 'pino';
+import { refusedStatus } from '../../../cells/contract/kube/client.ts';
+import type { EventRecorder } from '../../../cells/contract/kube/events.ts';
 import { eventually } from '../../../cells/contract/kube/eventually.test-support.ts';
 import { conditionOf, isTrue, OperatorBed, USER } from '../../bed.test-support.ts';
+import type { LiveFigures } from '../../live-figures.ts';
+import { Newest } from '../../runtime/newest.ts';
+import { drainController } from './controller.ts';
 
 const bed = new OperatorBed();
 before(async () => {
@@ -76,6 +82,25 @@ test('a practice drain runs when it is asked to, gives up when requests fail, an
   await isBack();
   bed.controlplane.set('cell-b', { sockets: 100, slots: 8192 });
   await bed.told(before, ['PracticeStarted', 'PracticeReached', 'PracticeSucceeded', 'PracticeAborted']);
+});
+
+test('what a leader decided on before it was stopped is not written over what has been done since', async () => {
+  const before = await bed.cell('cell-b');
+  await bed.patchSpec('cell-b', { drain: { targetWeight: null, stepPercent: 40 } });
+  const late = drainController({
+    client: bed.client,
+    cells: new Newest(
+      new Map([['old', { ...before, spec: { ...before.spec, drain: { targetWeight: 0, force: true } } }]]),
+    ),
+    events: { record: () => Promise.resolve() } as Partial<EventRecorder> as EventRecorder,
+    nowMs: Date.now,
+    figures: { cells: async () => [] } as Partial<LiveFigures> as LiveFigures,
+  });
+  await assert.rejects(
+    late.reconcile('old', { log: pino({ level: 'silent' }), signal: new AbortController().signal }),
+    (e) => refusedStatus(e) === 409,
+  );
+  assert.deepEqual((await bed.cell('cell-b')).status?.drain, before.status?.drain);
 });
 
 test('a drain is carried on by the next operator, blocks without room, and ends when the cell is empty', async () => {

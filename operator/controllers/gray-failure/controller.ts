@@ -48,9 +48,9 @@ export function grayFailureController(deps: GrayFailureDeps): ControllerSpec {
     name: 'gray-failure',
     workers: 1,
     reconcile: async (key) => {
+      await judgement.refresh();
       const cell = deps.cells.get(key);
       if (!cell || cell.metadata.annotations?.[ANNOTATIONS.reconcile] === 'disabled') return DONE;
-      await judgement.refresh();
       return reconcile(deps, cell, judgement);
     },
     triggers: [{ resource: 'Cell', keysOf: (key) => [key] }],
@@ -101,12 +101,21 @@ async function reconcile(deps: GrayFailureDeps, cell: Cell, { suspicion, gateway
     nowMs: deps.nowMs(),
   });
   const ref = { apiVersion: API, kind: 'Cell', namespace, name } as const;
+  // Both are refused (409) on top of another version: what a leader found before it was stopped may be long over.
+  let { resourceVersion } = cell.metadata;
   // The intent first: a leader that dies in between finds the Cell drained, and only has to say why.
-  if (decision.drain)
-    await deps.client.mergePatch<Cell>(ref, { spec: { drain: decision.drain } }, { fieldManager: MANAGER });
+  if (decision.drain) {
+    const patch = { metadata: { resourceVersion }, spec: { drain: decision.drain } };
+    ({ resourceVersion } = (await deps.client.mergePatch<Cell>(ref, patch, { fieldManager: MANAGER })).metadata);
+  }
   const status = { conditions, drainingGateways };
   if (!statusIsCurrent(cell.status, status, ['drainingGateways'])) {
-    const object = { apiVersion: API, kind: 'Cell', metadata: { name, namespace, uid }, status } as const;
+    const object = {
+      apiVersion: API,
+      kind: 'Cell',
+      metadata: { name, namespace, uid, resourceVersion },
+      status,
+    } as const;
     await deps.client.apply<Cell>(object, { fieldManager: MANAGER, subresource: 'status' });
     for (const transition of transitions(cell.status?.conditions, conditions))
       await deps.events.record(cell, eventOf(transition));

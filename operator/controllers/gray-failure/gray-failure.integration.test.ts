@@ -1,11 +1,25 @@
 /** Zones, gateways and workspaces that fail in the gray way, by the figures of a stand-in control plane. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { pino } from 'pino';
+import { refusedStatus } from '../../../cells/contract/kube/client.ts';
+import type { EventRecorder } from '../../../cells/contract/kube/events.ts';
 import { eventually } from '../../../cells/contract/kube/eventually.test-support.ts';
 import type { KubeObject } from '../../../cells/contract/kube/objects.ts';
+import { HEALTH_POLICY } from '../../../cells/health/policy.ts';
 import { background, badWorkspace, lossyZone, World } from '../../../cells/health/traffic.test-support.ts';
+import type { Cell } from '../../../crds/index.ts';
 import { conditionOf, isTrue, OperatorBed, USER } from '../../bed.test-support.ts';
 import { standInPod } from '../../cluster.test-support.ts';
+import type { LiveFigures } from '../../live-figures.ts';
+import { grayFailureController } from './controller.ts';
+
+/** One more Cell like it, in the zone of its own name. */
+const other = (cell: Cell, name: string): Cell => ({
+  ...cell,
+  metadata: { ...cell.metadata, name, uid: name },
+  spec: { ...cell.spec, zone: name.replace('cell', 'zone') },
+});
 
 const bed = new OperatorBed();
 before(async () => {
@@ -40,6 +54,32 @@ test('a zone that fails in the gray way drains its Cell; who undrains is obeyed;
   assert.equal(isTrue(await bed.cell('cell-a'), 'GrayFailure'), false);
   await bed.patchSpec('cell-b', { drain: { mode: 'Manual' } });
   bed.controlplane.set('cell-b', { slots: 8192 });
+});
+
+test('what a leader found before it was stopped drains nobody, and is not said, once the Cell has changed', async () => {
+  const before = await bed.cell('cell-b');
+  await bed.patchSpec('cell-b', { drain: { stepPercent: 40 } });
+  const world = new World({ seed: 1, faults: [background(0.001), lossyZone('zone-b', 0.4)] });
+  for (let bucket = 0; bucket < 12; bucket++) world.next();
+  const late = (mode: 'Auto' | 'Manual') =>
+    grayFailureController({
+      ...{ client: bed.client, nowMs: Date.now, monotonicMs: Date.now, pods: new Map(), workspaces: new Map() },
+      cells: new Map([
+        ['old', { ...before, spec: { ...before.spec, drain: { mode } } }],
+        ...['cell-a', 'cell-c'].map((name) => [name, other(before, name)] as const),
+      ]),
+      events: { record: () => Promise.resolve() } as Partial<EventRecorder> as EventRecorder,
+      figures: { health: async () => world.next() } as Partial<LiveFigures> as LiveFigures,
+      ...{ policy: HEALTH_POLICY, drainGateways: true, clearAfterMs: 300_000, capacityFloor: 0 },
+    });
+  for (const mode of ['Auto', 'Manual'] as const)
+    await assert.rejects(
+      late(mode).reconcile('old', { log: pino({ level: 'silent' }), signal: new AbortController().signal }),
+      (e) => refusedStatus(e) === 409,
+      mode,
+    );
+  const now = await bed.cell('cell-b');
+  assert.deepEqual([now.spec.drain?.targetWeight, isTrue(now, 'GrayFailure')], [undefined, false]);
 });
 
 test('a gateway that fails alone is taken out, evicted and replaced by its Deployment; its Cell keeps its traffic', async () => {
