@@ -180,7 +180,12 @@ func (r *reconciler) write(ctx context.Context, owner *unstructured.Unstructured
 	case s.Create:
 		return client.IgnoreAlreadyExists(r.Create(ctx, object, manager))
 	case s.What == "status":
-		return r.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(object), manager, client.ForceOwnership)
+		err := r.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(object), manager, client.ForceOwnership)
+		if err == nil {
+			// What it writes next is on top of its own last write, and not of what it has read.
+			owner.SetResourceVersion(object.GetResourceVersion())
+		}
+		return err
 	default:
 		return r.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), manager, client.ForceOwnership)
 	}
