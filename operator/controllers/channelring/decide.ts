@@ -43,7 +43,7 @@ export function decideRing(observed: ObservedRing): RingDecision {
 
 /**
  * What was mirrored last stays while no control plane answers, and while one that knows its table may only be silent.
- * When all answer and none does, the store has been restored or exchanged: what is in it now holds, whatever its epoch.
+ * When all answer and none knows it, the store was restored or exchanged: what is in it now holds, whatever its epoch.
  */
 function mirrored({ ring, figures }: ObservedRing): Omit<RingPart, 'conditions'> {
   const before = ring.status ?? {};
